@@ -1,0 +1,128 @@
+"""The neutral deployment: what must exist, and why, before any provider says how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sls_ml.spec.model import Architecture, Concurrency, Http, ProviderName, PythonVersion, Rollout, Secret
+
+EngineName = Literal["lite", "ort_capi", "ort_python"]
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """One model that a function serves.
+
+    Attributes:
+        name: Name in the spec; the first path segment in the store.
+        digest: sha256 of manifest.json, 64 hex digits.
+        files: Every file of the artifact that the function needs, with its size in bytes.
+        engine: The engine that will run it.
+        bundled: Whether the artifact rides in the package; else it is fetched from the store at start.
+        manifest: The parsed manifest.json.
+    """
+
+    name: str
+    digest: str
+    files: Mapping[str, int]
+    engine: EngineName
+    bundled: bool
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket and a key prefix. `bucket` None is the stack's own data bucket; `prefix` ends with ``/``."""
+
+    bucket: str | None
+    prefix: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Scoring of the objects that arrive at a place. `max_rejected` is a share of the rows."""
+
+    source: Place
+    target: Place
+    format: Literal["csv", "jsonl", "parquet"]
+    output: Literal["csv", "jsonl", "parquet"]
+    join: tuple[str, ...]
+    max_rejected: float
+
+
+@dataclass(frozen=True)
+class ReadModel:
+    """Read the artifacts of one model: ``<store>/<model>/*``, because two releases share a role."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class WriteLogs:
+    """Write to the function's own log group."""
+
+
+@dataclass(frozen=True)
+class ReadObjects:
+    """Read the input objects of a batch function."""
+
+    place: Place
+
+
+@dataclass(frozen=True)
+class WriteObjects:
+    """Write the results of a batch function, and read its own manifests for replays."""
+
+    place: Place
+
+
+@dataclass(frozen=True)
+class ReceiveMessages:
+    """Take object events from the function's own queue."""
+
+
+@dataclass(frozen=True)
+class ReadSecret:
+    """Read one secret at start."""
+
+    name: str
+
+
+Grant = ReadModel | WriteLogs | ReadObjects | WriteObjects | ReceiveMessages | ReadSecret
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function. `memory` in MB, `timeout` in seconds, `log_retention` in days."""
+
+    name: str
+    models: tuple[ModelRef, ...]
+    http: Http | None
+    batch: Batch | None
+    memory: int
+    timeout: int
+    python: PythonVersion
+    architecture: Architecture
+    start: Literal["plain", "snapstart", "provisioned"]
+    concurrency: Concurrency
+    observability: Literal["native", "powertools"]
+    style: Literal["function", "chalice"]
+    environment: Mapping[str, str | Secret]
+    grants: tuple[Grant, ...]
+    log_retention: int
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Everything one stage of a project consists of, for one provider and region."""
+
+    project: str
+    stage: str
+    provider: ProviderName
+    region: str
+    store: str
+    vendor: bool
+    functions: tuple[Function, ...]
+    rollout: Rollout

@@ -1,0 +1,201 @@
+"""The spec as frozen values: what sls-ml.yaml may say, with its defaults."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+ProviderName = Literal["aws", "gcp", "azure", "knative"]
+Engine = Literal["auto", "lite", "ort_capi", "ort_python"]
+Architecture = Literal["x86_64", "arm64"]
+PythonVersion = Literal["3.11", "3.12", "3.13"]
+
+LOCAL_STAGE = "local"
+"""The reserved stage: deploys to the embedded cloud on this machine."""
+
+_NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9]))*")
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("lower-case letters, digits and single hyphens, starting with a letter")
+    return value
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)(s|m)", value)):
+        return int(match[1]) * (60 if match[2] == "m" else 1)
+    if isinstance(value, str):
+        raise ValueError("a duration such as 10s or 5m")
+    return value
+
+
+def _milliseconds(value: object) -> object:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)(ms|s)", value)):
+        return int(match[1]) * (1000 if match[2] == "s" else 1)
+    if isinstance(value, str):
+        raise ValueError("a duration such as 200ms or 2s")
+    return value
+
+
+def _bytes(value: object) -> object:
+    units = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)\s*(B|KB|MB|GB)", value)):
+        return int(match[1]) * units[match[2]]
+    if isinstance(value, str):
+        raise ValueError("a size such as 512KB or 4MB")
+    return value
+
+
+def _share(value: object) -> object:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value)):
+        return float(match[1]) / 100
+    if isinstance(value, str):
+        raise ValueError("a share such as 5% or 0.05")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_name)]
+Seconds = Annotated[int, BeforeValidator(_seconds), Field(ge=1)]
+Milliseconds = Annotated[int, BeforeValidator(_milliseconds), Field(ge=1)]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=1)]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Tolerance(_Model):
+    """How far the converted model may be from the original.
+
+    `probability` is absolute; `value` is relative to ``1 + |y|``.
+    """
+
+    probability: float = Field(default=1e-5, gt=0)
+    value: float = Field(default=1e-6, gt=0)
+
+
+class Model(_Model):
+    """A trained model: the file, a sample of its input, and how to treat it."""
+
+    source: Path
+    sample: Path
+    tolerance: Tolerance = Tolerance()
+    trust: bool = False
+    engine: Engine = "auto"
+
+
+class Http(_Model):
+    """An HTTP endpoint and who may call it."""
+
+    auth: Literal["iam", "jwt", "key", "public"] = "iam"
+    cors: tuple[str, ...] = ()
+    page: bool = False
+    max_rows: int = Field(default=1000, ge=1)
+    max_body: Bytes = 4 << 20
+
+
+class Objects(_Model):
+    """Batch scoring of the objects that arrive in a bucket.
+
+    `from_` and `to` are ``auto`` (a bucket of the stack's own) or URIs of a bucket and prefix.
+    """
+
+    from_: str = Field(default="auto", alias="from")
+    to: str = "auto"
+    format: Literal["csv", "jsonl", "parquet"] = "csv"
+    output: Literal["csv", "jsonl", "parquet"] = "csv"
+    join: tuple[str, ...] = ()
+    max_rejected: Share = 0.05
+
+
+class Concurrency(_Model):
+    """Limits and warm capacity, in execution environments; `target` is a utilisation share."""
+
+    reserved: int | None = Field(default=None, ge=0)
+    provisioned: int | None = Field(default=None, ge=1)
+    target: float = Field(default=0.7, gt=0, le=1)
+
+
+class Secret(_Model):
+    """An environment value that is read from the provider's secret store at start."""
+
+    secret: str
+
+
+class Function(_Model):
+    """One deployed function: what it serves, how it is reached, how large it is.
+
+    `memory` is in MB, `timeout` in seconds.
+    """
+
+    model: Name | None = None
+    models: tuple[Name, ...] = ()
+    http: Http | None = None
+    objects: Objects | None = None
+    schedule: str | None = None
+    memory: int = Field(default=512, ge=128, le=10240)
+    timeout: Seconds | None = None
+    python: PythonVersion = "3.13"
+    architecture: Architecture = "x86_64"
+    package: Literal["zip", "image", "auto"] = "zip"
+    start: Literal["auto", "plain", "snapstart", "provisioned"] = "auto"
+    concurrency: Concurrency = Concurrency()
+    observability: Literal["native", "powertools"] | None = None
+    style: Literal["function", "chalice"] = "function"
+    environment: dict[str, str | Secret] = {}
+    follow: str | None = None
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """All models that this function serves, in the spec's order."""
+        return (self.model,) if self.model else self.models
+
+
+class Alarms(_Model):
+    """Thresholds of the default alarms and who is told. `p99` is in milliseconds."""
+
+    notify: tuple[str, ...] = ()
+    error_rate: Share = 0.01
+    p99: Milliseconds | None = None
+    drift: float = Field(default=0.2, gt=0)
+
+
+class Canary(_Model):
+    """Shift this percentage of the traffic first, and the rest after so many minutes."""
+
+    percent: int = Field(ge=1, le=99)
+    minutes: int = Field(ge=1, le=2880)
+
+
+class Rollout(_Model):
+    """How a release takes over the traffic; without `canary` all at once."""
+
+    canary: Canary | None = None
+
+
+class Project(_Model):
+    """The whole of sls-ml.yaml, with one stage's overrides applied.
+
+    Attributes:
+        folder: The folder of sls-ml.yaml, absolute; relative paths in the spec start there.
+        stage: The chosen stage, or ``local``.
+    """
+
+    project: Annotated[str, Field(min_length=3, max_length=32), AfterValidator(_name)]
+    provider: ProviderName = "aws"
+    region: str = "eu-west-1"
+    artifacts: Path = Path("artifacts")
+    handlers: Path = Path("handlers")
+    store: str = "auto"
+    vendor: bool = True
+    models: dict[Name, Model] = Field(min_length=1)
+    functions: dict[Name, Function] = Field(min_length=1)
+    alarms: Alarms = Alarms()
+    rollout: Rollout = Rollout()
+    folder: Path
+    stage: str

@@ -1,0 +1,1 @@
+"""What runs inside a deployed function: the standard library alone, engines load their library late."""
