@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 ProviderName = Literal["aws", "gcp", "azure", "knative"]
 Engine = Literal["auto", "lite", "ort_capi", "ort_python"]
@@ -25,44 +25,49 @@ def _name(value: str) -> str:
     return value
 
 
-def _seconds(value: object) -> object:
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)(s|m)", value)):
-        return int(match[1]) * (60 if match[2] == "m" else 1)
-    if isinstance(value, str):
-        raise ValueError("a duration such as 10s or 5m")
-    return value
+def _quantity(units: dict[str, float], example: str) -> BeforeValidator:
+    """Accept a bare number or a text such as ``10s``, and give the number in the base unit."""
+    pattern = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(units)})")
+
+    def parse(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        match = pattern.fullmatch(value)
+        if match is None:
+            raise ValueError(f"a quantity such as {example}")
+        number = float(match[1]) * units[match[2]]
+        return int(number) if number.is_integer() else number
+
+    return BeforeValidator(parse)
 
 
-def _milliseconds(value: object) -> object:
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)(ms|s)", value)):
-        return int(match[1]) * (1000 if match[2] == "s" else 1)
-    if isinstance(value, str):
-        raise ValueError("a duration such as 200ms or 2s")
-    return value
+def _schema(kind: str, pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": kind}, {"type": "string", "pattern": pattern}]})
 
 
-def _bytes(value: object) -> object:
-    units = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)\s*(B|KB|MB|GB)", value)):
-        return int(match[1]) * units[match[2]]
-    if isinstance(value, str):
-        raise ValueError("a size such as 512KB or 4MB")
-    return value
-
-
-def _share(value: object) -> object:
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value)):
-        return float(match[1]) / 100
-    if isinstance(value, str):
-        raise ValueError("a share such as 5% or 0.05")
-    return value
-
-
-Name = Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_name)]
-Seconds = Annotated[int, BeforeValidator(_seconds), Field(ge=1)]
-Milliseconds = Annotated[int, BeforeValidator(_milliseconds), Field(ge=1)]
-Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=1)]
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=32),
+    AfterValidator(_name),
+]
+Seconds = Annotated[
+    int, _quantity({"s": 1, "m": 60}, "10s or 5m"), Field(ge=1), _schema("integer", r"^\d+\s*(s|m)$")
+]
+Milliseconds = Annotated[
+    int, _quantity({"ms": 1, "s": 1000}, "200ms or 2s"), Field(ge=1), _schema("integer", r"^\d+\s*(ms|s)$")
+]
+Bytes = Annotated[
+    int,
+    _quantity({"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}, "512KB or 4MB"),
+    Field(ge=1),
+    _schema("integer", r"^\d+\s*(B|KB|MB|GB)$"),
+]
+Share = Annotated[
+    float,
+    _quantity({"%": 0.01}, "5% or 0.05"),
+    Field(ge=0, le=1),
+    _schema("number", r"^\d+(\.\d+)?\s*%$"),
+]
 
 
 class _Model(BaseModel):
@@ -172,19 +177,18 @@ class Canary(_Model):
     minutes: int = Field(ge=1, le=2880)
 
 
+def _all_at_once(value: object) -> object:
+    return {} if value == "all-at-once" else value
+
+
 class Rollout(_Model):
     """How a release takes over the traffic; without `canary` all at once."""
 
     canary: Canary | None = None
 
 
-class Project(_Model):
-    """The whole of sls-ml.yaml, with one stage's overrides applied.
-
-    Attributes:
-        folder: The folder of sls-ml.yaml, absolute; relative paths in the spec start there.
-        stage: The chosen stage, or ``local``.
-    """
+class Spec(_Model):
+    """The keys of sls-ml.yaml, save `stages`."""
 
     project: Annotated[str, Field(min_length=3, max_length=32), AfterValidator(_name)]
     provider: ProviderName = "aws"
@@ -196,6 +200,31 @@ class Project(_Model):
     models: dict[Name, Model] = Field(min_length=1)
     functions: dict[Name, Function] = Field(min_length=1)
     alarms: Alarms = Alarms()
-    rollout: Rollout = Rollout()
+    rollout: Annotated[Rollout, BeforeValidator(_all_at_once)] = Rollout()
+
+
+class Project(Spec):
+    """The spec with one stage's overrides applied.
+
+    Attributes:
+        folder: The folder of sls-ml.yaml, absolute; relative paths in the spec start there.
+        stage: The chosen stage, or ``local``.
+    """
+
     folder: Path
     stage: str
+
+    @property
+    def artifacts_folder(self) -> Path:
+        """The folder that `convert` writes to: the local object store."""
+        return (self.folder / self.artifacts).resolve()
+
+    @property
+    def handlers_folder(self) -> Path:
+        """The folder that `generate` writes to."""
+        return (self.folder / self.handlers).resolve()
+
+    @property
+    def work_folder(self) -> Path:
+        """Caches, packages and the embedded cloud's data; never checked in."""
+        return self.folder / ".sls-ml"

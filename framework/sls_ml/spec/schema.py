@@ -1,0 +1,42 @@
+"""JSON Schema of sls-ml.yaml, for editors."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from sls_ml.spec.model import Spec
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of the whole file, with `stages` that may override any other key but `project`."""
+    schema = Spec.model_json_schema(by_alias=True)
+    rollout = schema["properties"]["rollout"]
+    schema["properties"]["rollout"] = {
+        **rollout,
+        "anyOf": [{"const": "all-at-once"}, {"$ref": rollout["$ref"]}],
+    }
+    del schema["properties"]["rollout"]["$ref"]
+    schema["properties"]["rollout"]["default"] = "all-at-once"
+    schema["$defs"]["Stage"] = _stage(schema)
+    schema["properties"]["stages"] = {
+        "type": "object",
+        "additionalProperties": {"$ref": "#/$defs/Stage"},
+        "description": "Overrides per stage, merged over the keys above.",
+        "default": {},
+    }
+    schema["title"] = "sls-ml.yaml"
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema
+
+
+def _stage(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same keys, none of them required, at every depth."""
+    stage = {
+        key: value
+        for key, value in copy.deepcopy(schema["properties"]).items()
+        if key not in {"project", "provider"}
+    }
+    for name in ("models", "functions"):
+        stage[name] = {"type": "object", "additionalProperties": {"type": "object"}}
+    return {"type": "object", "properties": stage, "additionalProperties": False}
