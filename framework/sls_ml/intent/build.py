@@ -1,0 +1,192 @@
+"""A Project and the manifests of its models become a Deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from sls_ml.errors import ModelError, Problem, SpecError
+from sls_ml.intent.model import (
+    Batch,
+    Deployment,
+    EngineName,
+    Function,
+    Grant,
+    ModelRef,
+    Place,
+    ReadModel,
+    ReadObjects,
+    ReadSecret,
+    ReceiveMessages,
+    WriteLogs,
+    WriteObjects,
+)
+from sls_ml.intent.unsupported import refuse_unsupported
+from sls_ml.spec.model import Function as FunctionSpec
+from sls_ml.spec.model import Objects, Project, Secret
+
+BUNDLE_LIMIT = 20 << 20
+"""Artifacts up to this many bytes ride in the package; larger ones are fetched from the store at start."""
+
+HTTP_TIMEOUT = 10
+"""Seconds an HTTP function may take unless the spec says otherwise."""
+
+BATCH_TIMEOUT = 300
+"""Seconds a batch function may take for one delivery of events unless the spec says otherwise."""
+
+LOG_RETENTION = 30
+"""Days that log events are kept."""
+
+
+def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]]]) -> Deployment:
+    """Decide what must exist for a project.
+
+    Args:
+        project: The checked spec.
+        manifests: Model name -> (digest of the artifact, parsed manifest.json).
+
+    Raises:
+        UnsupportedError: The spec uses a key that this version does not carry out.
+        SpecError: Input and output places of batch functions overlap, or feed each other in a circle.
+        ModelError: A model cannot be run by the engine that the spec names, or misses a join column.
+    """
+    refuse_unsupported(project)
+    functions = tuple(_function(name, spec, project, manifests) for name, spec in project.functions.items())
+    _refuse_loops(functions)
+    return Deployment(
+        project=project.project,
+        stage=project.stage,
+        provider=project.provider,
+        region=project.region,
+        store=project.store,
+        vendor=project.vendor,
+        functions=functions,
+        rollout=project.rollout,
+    )
+
+
+def _function(
+    name: str,
+    spec: FunctionSpec,
+    project: Project,
+    manifests: Mapping[str, tuple[str, Mapping[str, Any]]],
+) -> Function:
+    models = tuple(_model(model, project, *manifests[model]) for model in spec.model_names)
+    batch = _batch(name, spec.objects) if spec.objects else None
+    return Function(
+        name=name,
+        models=models,
+        http=spec.http,
+        batch=batch,
+        memory=spec.memory,
+        timeout=spec.timeout or (HTTP_TIMEOUT if batch is None else BATCH_TIMEOUT),
+        python=spec.python,
+        architecture=spec.architecture,
+        start="plain",
+        concurrency=spec.concurrency,
+        observability=spec.observability or ("native" if batch is None else "powertools"),
+        style=spec.style,
+        environment=spec.environment,
+        grants=tuple(_grants(models, batch, spec)),
+        log_retention=LOG_RETENTION,
+    )
+
+
+def _model(name: str, project: Project, digest: str, manifest: Mapping[str, Any]) -> ModelRef:
+    wanted = project.models[name].engine
+    proven = list(manifest["engines"])
+    if wanted != "auto" and wanted not in proven:
+        raise ModelError(
+            f"the engine {wanted} does not run the model {name}",
+            code="engine-not-proven",
+            where=f"models.{name}.engine",
+            why=f"engines that passed the parity gate: {', '.join(proven)}",
+            mend="use engine: auto",
+        )
+    engine = cast(EngineName, proven[0] if wanted == "auto" else wanted)
+    files = {path: entry["bytes"] for path, entry in manifest["files"].items()}
+    return ModelRef(
+        name=name,
+        digest=digest,
+        files=files,
+        engine=engine,
+        bundled=sum(files.values()) <= BUNDLE_LIMIT,
+        manifest=manifest,
+    )
+
+
+def _batch(function: str, objects: Objects) -> Batch:
+    return Batch(
+        source=_place(objects.from_, f"{function}/in/"),
+        target=_place(objects.to, f"{function}/out/"),
+        format=objects.format,
+        output=objects.output,
+        join=objects.join,
+        max_rejected=objects.max_rejected,
+    )
+
+
+def _place(uri: str, own: str) -> Place:
+    if uri == "auto":
+        return Place(bucket=None, prefix=own)
+    bucket, _, prefix = uri.partition("://")[2].partition("/")
+    return Place(bucket=bucket, prefix=prefix if prefix.endswith("/") or not prefix else f"{prefix}/")
+
+
+def _grants(models: tuple[ModelRef, ...], batch: Batch | None, spec: FunctionSpec) -> Iterator[Grant]:
+    yield WriteLogs()
+    for model in models:
+        yield ReadModel(model.name)
+    if batch is not None:
+        yield ReceiveMessages()
+        yield ReadObjects(batch.source)
+        yield WriteObjects(batch.target)
+    for value in spec.environment.values():
+        if isinstance(value, Secret):
+            yield ReadSecret(value.secret)
+
+
+def _refuse_loops(functions: tuple[Function, ...]) -> None:
+    """A result that is the input of the function that wrote it would be scored for ever."""
+    feeds = {
+        writer.name: [
+            reader.name
+            for reader in functions
+            if reader.batch and writer.batch and _overlap(writer.batch.target, reader.batch.source)
+        ]
+        for writer in functions
+    }
+    for start in feeds:
+        path = _path_back(start, feeds)
+        if path:
+            key = f"functions.{start}.objects.to"
+            what = (
+                "overlaps its own input: each result would be scored again"
+                if len(path) == 1
+                else f"feeds a circle of functions: {' -> '.join([start, *path])}"
+            )
+            raise SpecError(
+                "the results of a batch function come back as its input",
+                code="object-loop",
+                problems=(Problem(key, None, what, "give `to` a prefix that no `from` contains"),),
+            )
+
+
+def _overlap(one: Place, other: Place) -> bool:
+    return one.bucket == other.bucket and (
+        one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
+    )
+
+
+def _path_back(start: str, feeds: Mapping[str, list[str]]) -> list[str]:
+    """The functions on a way from `start` back to itself, or nothing."""
+    paths = [[following] for following in feeds[start]]
+    seen: set[str] = set()
+    while paths:
+        path = paths.pop(0)
+        if path[-1] == start:
+            return path
+        if path[-1] not in seen:
+            seen.add(path[-1])
+            paths.extend([*path, following] for following in feeds[path[-1]])
+    return []
