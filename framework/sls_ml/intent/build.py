@@ -103,7 +103,7 @@ def _model(name: str, project: Project, digest: str, manifest: Mapping[str, Any]
             why=f"engines that passed the parity gate: {', '.join(proven)}",
             mend="use engine: auto",
         )
-    engine = cast(EngineName, proven[0] if wanted == "auto" else wanted)
+    engine = cast("EngineName", proven[0] if wanted == "auto" else wanted)
     files = {path: entry["bytes"] for path, entry in manifest["files"].items()}
     return ModelRef(
         name=name,

@@ -38,30 +38,28 @@ def _project_keys(project: Project) -> Iterator[str]:
 
 
 def _function_keys(function: Function) -> Iterator[str]:
-    if function.http is not None:
-        if function.http.auth in {"jwt", "key"}:
-            yield f"http.auth: {function.http.auth} (only iam and public)"
-        if function.http.page:
-            yield "http.page"
-    if function.objects is not None:
-        for key, value in (("format", function.objects.format), ("output", function.objects.output)):
-            if value != "csv":
-                yield f"objects.{key}: {value} (only csv)"
-    if function.schedule is not None:
-        yield "schedule"
-    if function.package != "zip":
-        yield f"package: {function.package} (only zip)"
-    if function.start not in {"auto", "plain"}:
-        yield f"start: {function.start} (only auto and plain)"
-    if function.concurrency.provisioned is not None:
-        yield "concurrency.provisioned"
-    if function.style != "function":
-        yield f"style: {function.style} (only function)"
-    if function.follow is not None:
-        yield "follow"
     own = "native" if function.objects is None else "powertools"
-    if function.observability not in {None, own}:
-        yield f"observability: {function.observability} (only {own} here)"
-    for key, value in function.environment.items():
-        if isinstance(value, Secret):
-            yield f"environment.{key}.secret"
+    asked = [
+        (function.schedule is not None, "schedule"),
+        (function.package != "zip", f"package: {function.package} (only zip)"),
+        (function.start not in {"auto", "plain"}, f"start: {function.start} (only auto and plain)"),
+        (function.concurrency.provisioned is not None, "concurrency.provisioned"),
+        (function.style != "function", f"style: {function.style} (only function)"),
+        (function.follow is not None, "follow"),
+        (function.observability not in {None, own}, f"observability: {function.observability} (only {own})"),
+    ]
+    if http := function.http:
+        asked += [
+            (http.auth in {"jwt", "key"}, f"http.auth: {http.auth} (only iam and public)"),
+            (http.page, "http.page"),
+        ]
+    if objects := function.objects:
+        asked += [
+            (objects.format != "csv", f"objects.format: {objects.format} (only csv)"),
+            (objects.output != "csv", f"objects.output: {objects.output} (only csv)"),
+        ]
+    asked += [
+        (isinstance(value, Secret), f"environment.{name}.secret")
+        for name, value in function.environment.items()
+    ]
+    return (key for wanted, key in asked if wanted)
