@@ -1,0 +1,56 @@
+# Set-up, checks and the demo. The two commands to know: `make demo` and `make test`.
+PYTHON ?= python3.11
+BIN := .venv/bin
+LOCK := .ci/requirements.txt
+export ORT_DISABLE_TELEMETRY := 1
+
+.PHONY: help demo test check lint types layers fresh unit regen lock sweep clean
+
+help:            ## list the targets
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/'
+
+.venv/ready: $(LOCK) .ci/uv.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/uv.txt
+	$(BIN)/uv pip sync --quiet --python .venv --require-hashes $(LOCK)
+	$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: .venv/ready ## deploy samples/breast-cancer to the embedded cloud, send a request, score a file
+	@$(BIN)/python samples/breast-cancer/demo.py $(if $(KEEP),--keep)
+
+test: .venv/ready ## run all tests
+	$(BIN)/python -m pytest -n 2
+
+check: lint types layers fresh unit ## what to run before each commit
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+layers: .venv/ready
+	$(BIN)/lint-imports
+
+fresh: .venv/ready ## generated code and artifacts of the samples are what their sources say
+	$(BIN)/python .ci/samples.py check
+
+unit: .venv/ready
+	$(BIN)/python -m pytest -n 2 -q tests/unit
+
+regen: .venv/ready ## write the samples' artifacts and handlers, and the golden files, again
+	$(BIN)/python .ci/samples.py write
+	SLS_ML_REGEN=1 $(BIN)/python -m pytest -q tests -k golden
+
+sweep: .venv/ready ## convert every scikit-learn estimator and write docs/estimators.md
+	$(BIN)/python benchmarks/sweep.py
+
+lock: ## renew the locked dependencies; run sweep and test afterwards
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
+	    --no-annotate --custom-compile-command "make lock" --upgrade pyproject.toml --output-file $(LOCK)
+	grep -A 40 '^uv==' $(LOCK) | awk 'NR==1 || /^ /{print} NR>1 && /^[a-z]/{exit}' > .ci/uv.txt
+
+clean:
+	rm -rf .venv samples/*/.sls-ml

@@ -1,0 +1,170 @@
+"""Converts the models of a project, or finds that nothing they depend on has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sls_ml.errors import ArtifactError, ModelError, StaleError
+from sls_ml.spec.model import Model, Project
+
+_TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas", "protobuf", "skops")
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A model's artifact in the project's artifacts folder.
+
+    Attributes:
+        name: The model's name in the spec.
+        digest: sha256 of manifest.json, 64 hex digits.
+        folder: Where the artifact lies.
+        manifest: The parsed manifest.json.
+        bytes: Size of all hashed files.
+        fresh: Whether it was converted just now.
+    """
+
+    name: str
+    digest: str
+    folder: Path
+    manifest: Mapping[str, Any]
+    bytes: int
+    fresh: bool
+
+
+def convert(project: Project, name: str, *, again: bool = False) -> Converted:
+    """Convert one model unless its file, sample, settings and the tools are what they were.
+
+    Args:
+        project: The checked spec.
+        name: The model's name in the spec.
+        again: Convert even when nothing changed.
+
+    Raises:
+        ModelError: The model file or the sample cannot be used.
+        ParityError: The converted model does not predict as the original.
+    """
+    model = project.models[name]
+    source, sample = project.folder / model.source, project.folder / model.sample
+    for key, file in (("source", source), ("sample", sample)):
+        if not file.exists():
+            raise ModelError(
+                f"the file {file.name} of the model {name} does not exist",
+                code=f"{key}-missing",
+                where=f"models.{name}.{key}: {file}",
+            )
+    record = project.work_folder / "cache" / "convert" / f"{_key(name, model, source, sample)}.json"
+    if not again and record.exists():
+        digest = json.loads(record.read_text())["digest"]
+        if (project.artifacts_folder / name / digest / "manifest.json").exists():
+            return find(project, name, digest)
+
+    from sls_ml.artifact import build
+
+    artifact = build(
+        source, sample, name=name, tolerance=model.tolerance, trust=model.trust, engine=model.engine
+    )
+    artifact.save(str(project.artifacts_folder))
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps({"digest": artifact.digest}))
+    return find(project, name, artifact.digest, fresh=True)
+
+
+def find(project: Project, name: str, digest: str, *, fresh: bool = False) -> Converted:
+    """Look an artifact up in the artifacts folder.
+
+    Raises:
+        StaleError: It is not there.
+        ArtifactError: Its manifest is not the one that the digest names.
+    """
+    folder = project.artifacts_folder / name / digest
+    try:
+        text = (folder / "manifest.json").read_bytes()
+    except OSError as error:
+        raise StaleError(
+            f"the artifact {digest[:12]} of the model {name} is not in the artifacts folder",
+            code="artifact-missing",
+            where=str(folder),
+            mend="run `sls-ml convert` and `sls-ml generate`, and check in what they write",
+        ) from error
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise ArtifactError(
+            f"manifest.json of the model {name} is not what its address says",
+            code="artifact-tampered",
+            where=str(folder),
+            mend="restore the folder from version control, or convert again",
+        )
+    manifest = json.loads(text)
+    size = len(text) + sum(entry["bytes"] for entry in manifest["files"].values())
+    return Converted(name, digest, folder, manifest, size, fresh)
+
+
+def locked(project: Project) -> Mapping[str, Converted]:
+    """The artifacts that the checked-in functions name: what a frozen deploy works with.
+
+    Raises:
+        StaleError: A function has not been generated, or names other models than the spec.
+    """
+    digests: dict[str, str] = {}
+    for function in project.functions:
+        config = project.handlers_folder / project.project / project.provider / function / "config.json"
+        if not config.exists():
+            raise StaleError(
+                f"the function {function} has not been generated",
+                code="handlers-missing",
+                where=str(config.parent),
+                mend="run `sls-ml generate` and check in what it writes",
+            )
+        models = json.loads(config.read_text())["models"]
+        digests |= {name: entry["digest"] for name, entry in models.items()}
+    missing = sorted(set(project.models) - set(digests))
+    if used := [name for name in missing if _is_used(project, name)]:
+        raise StaleError(
+            f"the generated functions do not know the models {', '.join(used)}",
+            code="handlers-stale",
+            mend="run `sls-ml generate` and check in what it writes",
+        )
+    return {name: find(project, name, digest) for name, digest in sorted(digests.items())}
+
+
+def _is_used(project: Project, name: str) -> bool:
+    return any(name in function.model_names for function in project.functions.values())
+
+
+def _key(name: str, model: Model, source: Path, sample: Path) -> str:
+    """A digest of everything that the conversion of a model depends on."""
+    key = hashlib.sha256()
+    settings = model.model_dump_json(exclude={"source", "sample"})
+    for part in (name, source.suffix, sample.suffix, settings, *_versions()):
+        key.update(part.encode() + b"\0")
+    for path in (source, sample, Path(__file__).parent / "artifact", _runtime_root()):
+        for file in _files(path):
+            key.update(hashlib.sha256(file.read_bytes()).digest())
+    return key.hexdigest()
+
+
+def _runtime_root() -> Path:
+    import sls_ml_runtime
+
+    return Path(sls_ml_runtime.__path__[0])
+
+
+def _files(path: Path) -> Iterable[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix != ".pyc")
+
+
+def _versions() -> list[str]:
+    found = []
+    for tool in _TOOLS:
+        try:
+            found.append(f"{tool}=={importlib.metadata.version(tool)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

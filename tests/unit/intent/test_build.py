@@ -1,0 +1,130 @@
+"""What a project needs, decided without any provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sls_ml.errors import ModelError, SpecError, UnsupportedError
+from sls_ml.intent import build
+from sls_ml.intent.model import Place, ReadModel, ReadObjects, ReceiveMessages, WriteLogs, WriteObjects
+from sls_ml.spec.model import Project
+
+
+def manifest(size: int = 1000) -> tuple[str, Mapping[str, Any]]:
+    files = {"model.onnx": {"sha256": "0" * 64, "bytes": size}}
+    return "a" * 64, {"engines": ["ort_capi", "ort_python"], "files": files}
+
+
+def project(functions: Mapping[str, Any], **keys: Any) -> Project:
+    models = {"credit": {"source": "m.skops", "sample": "s.csv", **keys.pop("model", {})}}
+    return Project.model_validate(
+        {"project": "credit-risk", "models": models, "functions": functions, "folder": Path(), "stage": "dev"}
+        | keys
+    )
+
+
+def test_http_function_gets_logs_and_its_model_only() -> None:
+    # GIVEN a project with one endpoint
+    asked = project({"predict": {"model": "credit", "http": {}}})
+    # WHEN it is built
+    (function,) = build(asked, {"credit": manifest()}).functions
+    # THEN it is granted no more than its own logs and its model
+    assert function.grants == (WriteLogs(), ReadModel("credit"))
+    assert function.models[0].engine == "ort_capi"
+    assert (function.timeout, function.observability) == (10, "native")
+
+
+def test_batch_function_gets_its_places_in_the_own_bucket() -> None:
+    # GIVEN a batch function that names no buckets
+    asked = project({"score": {"model": "credit", "objects": {}}})
+    # WHEN it is built
+    (function,) = build(asked, {"credit": manifest()}).functions
+    # THEN it reads and writes below its own name in the stack's bucket
+    source, target = Place(None, "score/in/"), Place(None, "score/out/")
+    assert function.grants[2:] == (ReceiveMessages(), ReadObjects(source), WriteObjects(target))
+    assert (function.timeout, function.observability) == (300, "powertools")
+
+
+def test_large_artifacts_are_fetched() -> None:
+    asked = project({"predict": {"model": "credit", "http": {}}})
+    small = build(asked, {"credit": manifest(size=1 << 20)}).functions[0].models[0]
+    large = build(asked, {"credit": manifest(size=1 << 30)}).functions[0].models[0]
+    assert (small.bundled, large.bundled) == (True, False)
+
+
+def test_an_engine_that_failed_parity_is_refused() -> None:
+    asked = project({"predict": {"model": "credit", "http": {}}}, model={"engine": "lite"})
+    with pytest.raises(ModelError, match="lite does not run the model credit"):
+        build(asked, {"credit": manifest()})
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "loops"),
+    [
+        ("s3://data/in/", "s3://data/in/scored/", True),
+        ("s3://data/in/", "s3://data/", True),
+        ("s3://data", "s3://data/out", True),
+        ("s3://data/in/", "s3://data/out/", False),
+        ("s3://data/in/", "s3://other/in/", False),
+        ("auto", "auto", False),
+    ],
+)
+def test_results_must_not_come_back_as_input(source: str, target: str, loops: bool) -> None:
+    asked = project({"score": {"model": "credit", "objects": {"from": source, "to": target}}})
+    if loops:
+        with pytest.raises(SpecError, match="come back as its input"):
+            build(asked, {"credit": manifest()})
+    else:
+        build(asked, {"credit": manifest()})
+
+
+def test_functions_must_not_feed_a_circle() -> None:
+    # GIVEN two functions, each of which reads what the other writes
+    asked = project(
+        {
+            "one": {"model": "credit", "objects": {"from": "s3://data/a/", "to": "s3://data/b/"}},
+            "two": {"model": "credit", "objects": {"from": "s3://data/b/", "to": "s3://data/a/"}},
+        }
+    )
+    # THEN the circle is named
+    with pytest.raises(SpecError) as caught:
+        build(asked, {"credit": manifest()})
+    assert "one -> two -> one" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("functions", "keys", "named"),
+    [
+        ({"predict": {"model": "credit", "http": {"auth": "jwt"}}}, {}, "functions.predict.http.auth: jwt"),
+        ({"predict": {"model": "credit", "http": {"page": True}}}, {}, "functions.predict.http.page"),
+        ({"predict": {"model": "credit", "http": {}, "package": "image"}}, {}, "package: image"),
+        ({"predict": {"model": "credit", "http": {}, "start": "snapstart"}}, {}, "start: snapstart"),
+        ({"predict": {"model": "credit", "http": {}, "style": "chalice"}}, {}, "style: chalice"),
+        ({"predict": {"model": "credit", "http": {}, "follow": "live"}}, {}, "follow"),
+        ({"predict": {"model": "credit", "http": {}, "observability": "powertools"}}, {}, "observability"),
+        ({"score": {"model": "credit", "objects": {"format": "parquet"}}}, {}, "objects.format: parquet"),
+        ({"score": {"model": "credit", "schedule": "rate(1 day)"}}, {}, "schedule"),
+        ({"predict": {"model": "credit", "http": {}}}, {"provider": "gcp"}, "provider: gcp"),
+        ({"predict": {"model": "credit", "http": {}}}, {"alarms": {"drift": 0.3}}, "alarms"),
+        (
+            {"predict": {"model": "credit", "http": {}, "environment": {"KEY": {"secret": "a/b"}}}},
+            {},
+            "functions.predict.environment.KEY.secret",
+        ),
+        (
+            {"predict": {"model": "credit", "http": {}}},
+            {"rollout": {"canary": {"percent": 10, "minutes": 5}}},
+            "rollout.canary",
+        ),
+    ],
+)
+def test_keys_not_carried_out_are_refused_by_name(
+    functions: dict[str, Any], keys: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        build(project(functions, **keys), {"credit": manifest()})
+    assert named in caught.value.what
