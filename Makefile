@@ -17,7 +17,7 @@ help:            ## list the targets
 	@touch $@
 
 demo: .venv/ready ## deploy samples/breast-cancer to the embedded cloud, send a request, score a file
-	@$(BIN)/python samples/breast-cancer/demo.py $(if $(KEEP),--keep)
+	@PATH=$(CURDIR)/$(BIN):$$PATH KEEP=$(KEEP) samples/breast-cancer/demo.sh
 
 test: .venv/ready ## run all tests
 	$(BIN)/python -m pytest -n 2
