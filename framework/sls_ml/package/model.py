@@ -11,11 +11,16 @@ from sls_ml.spec.model import Architecture
 
 @dataclass(frozen=True)
 class PackagedFile:
-    """One file in the package: its path inside, its size in bytes, and where it came from."""
+    """One file in the package: its path inside, its size in bytes, and where it came from.
+
+    `origin` is a wheel (``numpy 2.4.6``), ``function``, ``runtime``, ``artifact <model>`` with its bytecode;
+    `why` says of a file that was left out why it is not needed, and is empty for a file that is there.
+    """
 
     path: str
     bytes: int
     origin: str
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,9 @@ class Package:
         bytes: Size of the zip.
         unpacked_bytes: Size of all files after unpacking.
         python: ``3.13``.
+        platform: The platform that the wheels were resolved for, in uv's words: ``x86_64-manylinux_2_34``.
+        glibc: The newest glibc that a shared library in the package asks for: ``2.27``; None without any.
+        bytecode: Version of the interpreter that compiled the package's bytecode; None without bytecode.
         files: All files, sorted by path.
         pruned: Files left out of the wheels, with their sizes, sorted by path.
         warnings: What the user should know, such as bytecode that could not be compiled here.
@@ -43,6 +51,9 @@ class Package:
     unpacked_bytes: int
     python: str
     architecture: Architecture
+    platform: str
+    glibc: str | None
+    bytecode: str | None
     files: tuple[PackagedFile, ...]
     pruned: tuple[PackagedFile, ...]
     warnings: tuple[str, ...]

@@ -1,0 +1,185 @@
+"""What goes into a package beside wheels: the function's folder, the runtime, the artifacts it bundles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from sls_ml.errors import ArtifactError, StaleError, UnsupportedError
+from sls_ml.intent.model import EngineName
+
+RUNTIME = "sls_ml_runtime"
+REQUIREMENTS = "requirements.txt"
+_GENERATED = frozenset({"handler.py", "config.json"})
+_LITE_FILE = "model.lite"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file for the package: its path there, where it is now, whose it is, and whether users edit it."""
+
+    path: str
+    file: Path
+    origin: str
+    user: bool = False
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A model of config.json that rides in the package."""
+
+    model: str
+    digest: str
+    engine: EngineName
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What packaging reads of a function's config.json."""
+
+    engines: frozenset[EngineName]
+    bundled: tuple[Bundled, ...]
+    runtime_digest: str
+
+
+def settings(source: Path) -> Settings:
+    """Read config.json of a function's folder.
+
+    Raises:
+        StaleError: It is missing, or not what this version generates.
+    """
+    path = source / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(path.read_bytes())
+        models: dict[str, Any] = config["models"]
+        return Settings(
+            engines=frozenset(cast("EngineName", model["engine"]) for model in models.values()),
+            bundled=tuple(
+                Bundled(
+                    name, model["digest"], model["engine"], tuple(_read_by(model["engine"], model["files"]))
+                )
+                for name, model in sorted(models.items())
+                if model["bundled"]
+            ),
+            runtime_digest=config["runtime"]["digest"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StaleError(
+            f"{path.name} of the function {source.name} is missing or not what sls-ml generates",
+            code="function-not-generated",
+            where=str(path),
+            why=f"{type(error).__name__}: {error}",
+            mend="run: sls-ml generate",
+        ) from error
+
+
+def function_files(source: Path) -> Iterator[Source]:
+    """Every file of the function's folder but requirements.txt, hidden files and bytecode.
+
+    Raises:
+        UnsupportedError: The folder holds a symbolic link.
+    """
+    for path in _walk(source):
+        inside = path.relative_to(source).as_posix()
+        if inside != REQUIREMENTS:
+            yield Source(inside, path, "function", user=inside not in _GENERATED)
+
+
+def runtime_files(runtime: Path, pinned: str) -> Iterator[Source]:
+    """The runtime, when it is the one that config.json pins.
+
+    Raises:
+        StaleError: It is another.
+    """
+    found = tree_digest(runtime)
+    if found != pinned:
+        raise StaleError(
+            "the runtime is not the one that the function was generated for",
+            code="runtime-changed",
+            where=str(runtime),
+            why=f"config.json pins {pinned[:12]}, this is {found[:12]}",
+            mend="run: sls-ml generate, or install the version of sls-ml that generated it",
+        )
+    for path in _walk(runtime):
+        yield Source(f"{RUNTIME}/{path.relative_to(runtime).as_posix()}", path, "runtime")
+
+
+def artifact_files(bundled: Bundled, folder: Path | None) -> Iterator[Source]:
+    """The manifest of a bundled artifact and the files that its engine reads.
+
+    Raises:
+        ArtifactError: The artifact is not there, or not what its digest says.
+    """
+    if folder is None or not (folder / "manifest.json").is_file():
+        raise ArtifactError(
+            f"the artifact of {bundled.model} with digest {bundled.digest[:12]} is not here",
+            code="artifact-missing",
+            where=str(folder) if folder else bundled.model,
+            mend="run: sls-ml convert, then sls-ml generate",
+        )
+    manifest = (folder / "manifest.json").read_bytes()
+    _verify(folder / "manifest.json", manifest, bundled.digest)
+    listed: dict[str, Any] = json.loads(manifest)["files"]
+    base = f"artifacts/{bundled.model}/{bundled.digest}"
+    yield Source(f"{base}/manifest.json", folder / "manifest.json", f"artifact {bundled.model}")
+    for name in bundled.files:
+        path = folder / name
+        if name not in listed or not path.is_file():
+            raise ArtifactError(
+                f"the artifact of {bundled.model} has no {name}",
+                code="artifact-incomplete",
+                where=str(folder),
+                mend="run: sls-ml convert, then sls-ml generate",
+            )
+        _verify(path, path.read_bytes(), listed[name]["sha256"])
+        yield Source(f"{base}/{name}", path, f"artifact {bundled.model}")
+
+
+def tree_digest(folder: Path) -> str:
+    """sha256 over sorted paths, sizes and bytes below a folder, as codegen pins the runtime."""
+    digest = hashlib.sha256()
+    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    for inside, path in sorted(files.items()):
+        content = path.read_bytes()
+        digest.update(f"{inside}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _read_by(engine: EngineName, files: Mapping[str, int]) -> list[str]:
+    """The files of an artifact that an engine reads: lite its own one, the others all but that."""
+    return sorted(name for name in files if (name == _LITE_FILE) == (engine == "lite"))
+
+
+def _verify(path: Path, content: bytes, expected: str) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise ArtifactError(
+            f"{path.name} is not what its digest says",
+            code="artifact-changed",
+            where=str(path),
+            why=f"expected {expected[:12]}, found {found[:12]}",
+            mend="get the artifact from the store or version control again, or run: sls-ml convert",
+        )
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        for name in sorted([*files, *folders]):
+            if (path := Path(parent, name)).is_symlink():
+                raise UnsupportedError(
+                    f"{path.name} is a symbolic link, which a package cannot hold",
+                    code="symbolic-link",
+                    where=str(path),
+                    mend="put the file itself there",
+                )
+        for name in sorted(files):
+            if not name.startswith(".") and not name.endswith(".pyc"):
+                yield Path(parent, name)

@@ -1,0 +1,97 @@
+"""What of a wheel a function never reads, as tables: path pattern, and why it can go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
+
+from sls_ml.intent.model import EngineName
+
+Rule = tuple[str, str]
+"""A pattern over the whole path, in which ``*`` also matches ``/``, and why what it matches is left out."""
+
+EVERY_WHEEL: tuple[Rule, ...] = (
+    ("*/tests/*", "tests"),
+    ("tests/*", "tests"),
+    ("*/conftest.py", "tests"),
+    ("bin/*", "console scripts"),
+    ("*.pyi", "type stubs"),
+    ("*/py.typed", "type stubs"),
+    ("*.pxd", "headers and link libraries"),
+    ("*.pyx", "headers and link libraries"),
+    ("*.h", "headers and link libraries"),
+    ("*.hpp", "headers and link libraries"),
+    ("*.a", "headers and link libraries"),
+    ("*/pkgconfig/*", "headers and link libraries"),
+    ("*/__pycache__/*", "bytecode of another build"),
+    ("*.dist-info/RECORD", "installer's notes"),
+    ("*.dist-info/INSTALLER", "installer's notes"),
+    ("*.dist-info/REQUESTED", "installer's notes"),
+    ("*.dist-info/WHEEL", "installer's notes"),
+    ("*.dist-info/direct_url.json", "installer's notes"),
+    ("*.dist-info/uv_*.json", "installer's notes"),
+    ("*.dist-info/top_level.txt", "installer's notes"),
+    ("*.dist-info/sboms/*", "installer's notes"),
+    (".lock", "installer's notes"),
+)
+
+SOME_WHEELS: tuple[Rule, ...] = (
+    # numpy imports none of these by itself. Its OpenBLAS has to stay: import calls dot as a sanity check.
+    ("numpy/f2py/*", "builds Fortran extensions"),
+    ("numpy/distutils/*", "builds C extensions"),
+    ("numpy/_pyinstaller/*", "build hooks"),
+    ("numpy/_configtool.py", "build hooks"),
+    ("numpy/random/_examples/*", "examples"),
+    ("numpy/_core/_simd.*.so", "test modules"),
+    ("numpy/_core/_*_tests.*.so", "test modules"),
+    # Found by import of onnxruntime and a session on the CPU, with each of them absent.
+    ("onnxruntime/transformers/*", "optimises and converts models"),
+    ("onnxruntime/quantization/*", "optimises and converts models"),
+    ("onnxruntime/tools/*", "optimises and converts models"),
+    ("onnxruntime/backend/*", "optimises and converts models"),
+    ("onnxruntime/capi/convert_npz_to_onnx_adapter.py", "optimises and converts models"),
+    ("onnxruntime/datasets/*", "examples"),
+    ("onnxruntime/Privacy.md", "telemetry is switched off"),
+    ("aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*", "a page that functions do not serve"),
+)
+
+_LIBRARY: Rule = ("onnxruntime/capi/libonnxruntime*", "no engine of this function loads the C library")
+_PYTHON_API: Rule = ("onnxruntime/*", "the C library is loaded without it")
+_SHARED_BY_ENGINES = ("onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt")
+_OF_CAPI = ("onnxruntime/capi/libonnxruntime.so.*", "onnxruntime/capi/libonnxruntime.*dylib")
+_OF_PYTHON = "onnxruntime/capi/libonnxruntime_providers_shared.*"  # absent, each import logs an error
+
+NEEDED: dict[EngineName, tuple[str, ...]] = {
+    "lite": (),
+    "ort_capi": ("onnxruntime/capi/libonnxruntime.*",),
+    "ort_python": ("onnxruntime/capi/onnxruntime_pybind11_state*", "numpy/__init__.py"),
+}
+"""What has to be in the package for an engine to load."""
+
+
+def reason(path: str, engines: Collection[EngineName]) -> str | None:
+    """Why a file of a wheel is left out of the package of a function with these engines; None to keep it."""
+    for pattern, why in (*EVERY_WHEEL, *SOME_WHEELS):
+        if fnmatchcase(path, pattern):
+            return why
+    if path in _SHARED_BY_ENGINES:
+        return None
+    capi, python = "ort_capi" in engines, "ort_python" in engines
+    if any(fnmatchcase(path, pattern) for pattern in _OF_CAPI):
+        return None if capi else _LIBRARY[1]
+    if fnmatchcase(path, _OF_PYTHON):
+        return None if python else _PYTHON_API[1]
+    if fnmatchcase(path, _PYTHON_API[0]):
+        return None if python else _PYTHON_API[1]
+    return None
+
+
+def missing(paths: Iterable[str], engines: Collection[EngineName]) -> dict[str, EngineName]:
+    """The patterns of files that an engine needs and no path matches, with that engine."""
+    present = tuple(paths)
+    return {
+        pattern: engine
+        for engine in engines
+        for pattern in NEEDED[engine]
+        if not any(fnmatchcase(path, pattern) for path in present)
+    }
