@@ -1,0 +1,47 @@
+"""The errors of the runtime: a refused request, a refused artifact, an engine or a store that fails.
+
+    Refusal            the caller's fault: a 4xx answer, or a rejected row of a batch
+    ArtifactRefused    the artifact's bytes are not what its digest says, or its format is unknown
+    StoreError         the artifact could not be fetched: permission, address, region, disk
+    EngineError        the engine cannot load the model or failed to run it
+"""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):  # noqa: N818 - an answer to the caller, not a failure of ours
+    """A request, or one row of it, that gets no prediction.
+
+    Args:
+        status: HTTP status, 4xx.
+        code: A stable kebab-case word for this very problem.
+        message: One sentence for the caller; never holds more of the payload than a short value.
+        field: The input concerned.
+        row: Position of the row in the request, from 0.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, field: str | None = None, row: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field = field
+        self.row = row
+
+
+class ArtifactRefused(Exception):  # noqa: N818
+    """An artifact that must not be served; `reason` says why in one sentence."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class StoreError(Exception):
+    """An artifact that could not be fetched; the message says what to grant or to mend."""
+
+
+class EngineError(Exception):
+    """An engine that is not available here, cannot load the model, or failed to run it."""
