@@ -1,0 +1,273 @@
+"""A Deployment and its packages become one plain CloudFormation template."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sls_ml.errors import UnsupportedError
+from sls_ml.intent.model import Deployment, Function
+from sls_ml.package.model import Package
+from sls_ml.provider.aws import batch, cloudformation, endpoint, iam, names
+from sls_ml.provider.aws.cloudformation import ACCOUNT, REGION, Resource, Value, attribute, ref, resource, sub
+from sls_ml.provider.aws.limits import LIMITS
+from sls_ml.provider.base import Rendered
+from sls_ml.spec.model import Secret
+
+HANDLER = "handler.handler"
+LEAST_DISK = 512
+"""MB of /tmp that every function has without asking."""
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9!_.'()/=+@:,& -]*")
+"""Prefixes that mean the same in a key, an IAM resource, an event pattern and a template."""
+
+
+def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
+    """Describe a deployment to CloudFormation.
+
+    Args:
+        deployment: What must exist.
+        packages: The package of each function, by the function's name.
+
+    Raises:
+        UnsupportedError: The deployment asks for something that AWS, or this version, cannot do.
+    """
+    stack = names.stack_name(deployment.project, deployment.stage)
+    store = _store(deployment.store)
+    resources: dict[str, Resource] = {}
+    outputs: dict[str, Any] = {}
+    if any(_own_bucket(function) for function in deployment.functions):
+        resources |= batch.data_bucket()
+        outputs[names.DATA_BUCKET] = _output("Bucket for batch input and output", ref(names.DATA_BUCKET))
+    for function in deployment.functions:
+        _refuse(function, packages[function.name])
+        resources |= dict(_resources(deployment, function, packages[function.name], stack, store))
+        outputs |= dict(_outputs(function))
+    outputs[names.FUNCTIONS_OUTPUT] = _output(
+        "Names of the functions in the spec", ",".join(function.name for function in deployment.functions)
+    )
+    text = cloudformation.text(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": f"sls-ml: {deployment.project}, stage {deployment.stage}",
+            "Metadata": {"sls-ml:project": deployment.project, "sls-ml:stage": deployment.stage},
+            "Outputs": outputs,
+            "Resources": resources,
+        }
+    )
+    return with_digest(
+        stack, text, {names.package_key(package.sha256): package.path for package in packages.values()}
+    )
+
+
+def with_digest(stack: str, template: str, uploads: Mapping[str, Path] | None = None) -> Rendered:
+    """A template with its digest. It takes no parameters: account, region and partition fill its holes."""
+    return Rendered(
+        stack=stack,
+        template=template,
+        parameters={},
+        digest=names.short_hash({"template": template, "parameters": {}}, 64),
+        uploads=dict(uploads or {}),
+    )
+
+
+def _own_bucket(function: Function) -> bool:
+    return function.batch is not None and None in {function.batch.source.bucket, function.batch.target.bucket}
+
+
+def _store(store: str) -> str:
+    """The store as ``bucket[/prefix]``, perhaps with holes for the account and the region."""
+    if store == "auto":
+        return names.store_bucket(ACCOUNT, REGION)
+    if store.startswith("s3://"):
+        return store.removeprefix("s3://").rstrip("/")
+    raise UnsupportedError(
+        f"a function on aws cannot read the store {store}",
+        code="store-unsupported",
+        where="store",
+        mend="use store: auto, or s3://bucket/prefix",
+    )
+
+
+def _refuse(function: Function, package: Package) -> None:
+    where = f"functions.{function.name}"
+    if package.kind != "zip":
+        raise UnsupportedError("image packages are not supported yet", code="image-unsupported", where=where)
+    if function.timeout > LIMITS["timeout_seconds"].value:
+        raise UnsupportedError(
+            f"a function on aws runs for {LIMITS['timeout_seconds'].value} s at most",
+            code="timeout-too-long",
+            where=f"{where}.timeout",
+            why=LIMITS["timeout_seconds"].page,
+        )
+    if _disk(function) > LIMITS["disk_mb"].value:
+        raise UnsupportedError(
+            f"the models need {_disk(function)} MB of /tmp, and Lambda has {LIMITS['disk_mb'].value} MB",
+            code="models-too-large",
+            where=where,
+            why=LIMITS["disk_mb"].page,
+        )
+    if function.start == "snapstart" and (function.python == "3.11" or _disk(function) > LEAST_DISK):
+        raise UnsupportedError(
+            "SnapStart needs Python 3.12 or later and models that fit in 512 MB of /tmp",
+            code="snapstart-unsupported",
+            where=f"{where}.start",
+            why="https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html",
+        )
+    if function.batch:
+        for place in (function.batch.source, function.batch.target):
+            if not _PLAIN_KEY.fullmatch(place.prefix):
+                raise UnsupportedError(
+                    f"the prefix {place.prefix!r} has a character with a meaning of its own in IAM",
+                    code="prefix-unsupported",
+                    where=f"{where}.objects",
+                    mend="use letters, digits and / _ - . =",
+                )
+
+
+def _resources(
+    deployment: Deployment, function: Function, package: Package, stack: str, store: str
+) -> Iterator[tuple[str, Resource]]:
+    name = names.function_name(stack, function.name)
+    log_group = names.logical_id(function.name, "LogGroup")
+    role = names.logical_id(function.name, "Role")
+    scope = iam.Scope(
+        log_group=names.log_group_name(name), store=store, queue=names.logical_id(function.name, "Queue")
+    )
+    yield (
+        log_group,
+        resource(
+            "AWS::Logs::LogGroup",
+            {"LogGroupName": scope.log_group, "RetentionInDays": function.log_retention},
+            function=function.name,
+        ),
+    )
+    yield (
+        role,
+        resource(
+            "AWS::IAM::Role",
+            {
+                "AssumeRolePolicyDocument": iam.trust("lambda.amazonaws.com"),
+                "Policies": [
+                    {"PolicyName": "grants", "PolicyDocument": iam.role_policy(function.grants, scope)}
+                ],
+                "RoleName": names.role_name(stack, function.name, deployment.region),
+            },
+            function=function.name,
+        ),
+    )
+    versioned = {
+        "Architectures": [function.architecture],
+        "Code": {
+            "S3Bucket": sub(names.package_bucket(ACCOUNT, REGION)),
+            "S3Key": names.package_key(package.sha256),
+        },
+        "Environment": {"Variables": _environment(deployment, function, store)},
+        "EphemeralStorage": {"Size": _disk(function)},
+        "FunctionName": name,
+        "Handler": HANDLER,
+        "LoggingConfig": {"LogFormat": "JSON", "LogGroup": ref(log_group)},
+        "MemorySize": function.memory,
+        "Role": attribute(role, "Arn"),
+        "Runtime": f"python{function.python}",
+        "Timeout": function.timeout,
+        "TracingConfig": {"Mode": "PassThrough"},
+    }
+    if function.start == "snapstart":
+        versioned["SnapStart"] = {"ApplyOn": "PublishedVersions"}
+    yield from _release(function, package, versioned)
+    if function.http:
+        yield from endpoint.resources(function, function.http, stack, deployment.region)
+    if function.batch:
+        yield from batch.resources(function, function.batch)
+
+
+def _release(
+    function: Function, package: Package, versioned: Mapping[str, Any]
+) -> Iterator[tuple[str, Resource]]:
+    """The function, the version that this deployment publishes, and the alias that sends traffic to it.
+
+    A version is a resource of its own per content: its id holds a hash of the package and of everything
+    that Lambda freezes into a version, so that a change, and only a change, publishes.
+    """
+    function_id = names.logical_id(function.name, "Function")
+    release = names.short_hash([package.sha256, versioned])
+    version_id = names.logical_id(function.name, f"Version{release}")
+    properties = dict(versioned)
+    if function.concurrency.reserved is not None:
+        properties["ReservedConcurrentExecutions"] = function.concurrency.reserved
+    yield function_id, resource("AWS::Lambda::Function", properties, function=function.name)
+    yield (
+        version_id,
+        resource(
+            "AWS::Lambda::Version",
+            {
+                "CodeSha256": base64.b64encode(bytes.fromhex(package.sha256)).decode(),
+                "Description": version_id,
+                "FunctionName": ref(function_id),
+            },
+            function=function.name,
+            keep=True,
+        ),
+    )
+    alias: dict[str, Any] = {
+        "FunctionName": ref(function_id),
+        "FunctionVersion": attribute(version_id, "Version"),
+        "Name": names.ALIAS,
+    }
+    if function.start == "provisioned":
+        alias["ProvisionedConcurrencyConfig"] = {
+            "ProvisionedConcurrentExecutions": function.concurrency.provisioned or 1
+        }
+    yield (
+        names.logical_id(function.name, "Alias"),
+        resource("AWS::Lambda::Alias", alias, function=function.name),
+    )
+
+
+def _disk(function: Function) -> int:
+    """MB of /tmp: the models that are fetched at start, and a margin beside them."""
+    fetched = sum(sum(model.files.values()) for model in function.models if not model.bundled)
+    return max(LEAST_DISK, -(-fetched // (1 << 20)) + 64)
+
+
+def _environment(deployment: Deployment, function: Function, store: str) -> dict[str, Value]:
+    """Environment variables: the user's, and over them our own."""
+    variables: dict[str, Value] = {
+        name: f"secret://{value.secret}" if isinstance(value, Secret) else value
+        for name, value in function.environment.items()
+    }
+    variables |= {
+        "ORT_DISABLE_TELEMETRY": "1",
+        "SLS_ML_STAGE": deployment.stage,
+        "SLS_ML_STORE": sub(f"s3://{store}"),
+    }
+    if function.batch:
+        variables["SLS_ML_TO"] = batch.uri(function.batch.target)
+    return variables
+
+
+def _outputs(function: Function) -> Iterator[tuple[str, dict[str, Any]]]:
+    def output(suffix: str, what: str, value: Value) -> tuple[str, dict[str, Any]]:
+        return names.logical_id(function.name, suffix), _output(f"{what} {function.name}", value)
+
+    yield output("Function", "Name on AWS of", ref(names.logical_id(function.name, "Function")))
+    if function.http:
+        url = names.logical_id(function.name, "Url")
+        yield output("Endpoint", "URL of", attribute(url, "FunctionUrl"))
+        if function.http.auth != "public":
+            policy = names.logical_id(function.name, "InvokePolicy")
+            yield output("InvokePolicy", "Policy for callers of", ref(policy))
+    if function.batch:
+        yield output("Input", "Objects to score by", batch.uri(function.batch.source))
+        yield output("Output", "Results of", batch.uri(function.batch.target))
+        yield output("Queue", "Object events for", ref(names.logical_id(function.name, "Queue")))
+        dead = names.logical_id(function.name, "DeadLetters")
+        yield output("DeadLetters", "Object events that failed in", ref(dead))
+
+
+def _output(description: str, value: Value) -> dict[str, Any]:
+    return {"Description": description, "Value": value}

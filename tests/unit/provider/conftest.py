@@ -1,0 +1,174 @@
+"""Deployments made by hand, one for each shape that a template can take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sls_ml.intent.model import (
+    Batch,
+    Deployment,
+    Function,
+    Grant,
+    ModelRef,
+    Place,
+    ReadModel,
+    ReadObjects,
+    ReadSecret,
+    ReceiveMessages,
+    WriteLogs,
+    WriteObjects,
+)
+from sls_ml.package.model import Package
+from sls_ml.spec.model import Concurrency, Http, Rollout, Secret
+
+
+def model(name: str = "credit", *, size: int = 40_000, bundled: bool = True) -> ModelRef:
+    return ModelRef(
+        name=name,
+        digest="ab" * 32,
+        files={"model.onnx": size},
+        engine="ort_capi",
+        bundled=bundled,
+        manifest={},
+    )
+
+
+def function(name: str = "predict", **changed: Any) -> Function:
+    models = changed.pop("models", (model(),))
+    batch: Batch | None = changed.pop("batch", None)
+    environment: Mapping[str, str | Secret] = changed.pop("environment", {})
+    grants: list[Grant] = [WriteLogs(), *(ReadModel(each.name) for each in models)]
+    if batch:
+        grants += [ReceiveMessages(), ReadObjects(batch.source), WriteObjects(batch.target)]
+    grants += [ReadSecret(value.secret) for value in environment.values() if isinstance(value, Secret)]
+    values: dict[str, Any] = {
+        "http": None if batch else Http(),
+        "memory": 512,
+        "timeout": 300 if batch else 10,
+        "python": "3.13",
+        "architecture": "x86_64",
+        "start": "plain",
+        "concurrency": Concurrency(),
+        "observability": "powertools" if batch else "native",
+        "style": "function",
+        "log_retention": 30,
+        **changed,
+    }
+    return Function(
+        name=name, models=models, batch=batch, environment=environment, grants=tuple(grants), **values
+    )
+
+
+def scoring(source: Place, target: Place) -> Batch:
+    return Batch(source=source, target=target, format="csv", output="csv", join=(), max_rejected=0.05)
+
+
+def deployment(*functions: Function, **changed: Any) -> Deployment:
+    values: dict[str, Any] = {
+        "project": "credit-risk",
+        "stage": "dev",
+        "provider": "aws",
+        "region": "eu-west-1",
+        "store": "auto",
+        "vendor": True,
+        "rollout": Rollout(),
+        **changed,
+    }
+    return Deployment(functions=functions, **values)
+
+
+def package(name: str, digest: str = "5f") -> Package:
+    return Package(
+        function=name,
+        kind="zip",
+        path=Path("build") / f"{name}.zip",
+        sha256=digest * 32,
+        bytes=14_000_000,
+        unpacked_bytes=40_000_000,
+        python="3.13",
+        architecture="x86_64",
+        platform="x86_64-manylinux_2_34",
+        glibc="2.27",
+        bytecode="3.13.0",
+        files=(),
+        pruned=(),
+        warnings=(),
+    )
+
+
+OWN = scoring(Place(None, "score/in/"), Place(None, "score/out/"))
+
+DEPLOYMENTS: dict[str, Deployment] = {
+    "http": deployment(function()),
+    "http-public": deployment(
+        function(
+            http=Http(auth="public", cors=("https://example.org",)), concurrency=Concurrency(reserved=5)
+        ),
+    ),
+    "http-arm64-fetched": deployment(
+        function(
+            models=(model(size=900 << 20, bundled=False),),
+            architecture="arm64",
+            memory=3008,
+            start="provisioned",
+            concurrency=Concurrency(provisioned=2),
+        ),
+        store="s3://models/production",
+    ),
+    "http-snapstart": deployment(function(start="snapstart", python="3.12")),
+    "batch": deployment(function("score", batch=OWN)),
+    "batch-existing-buckets": deployment(
+        function("score", batch=scoring(Place("in-bucket", "incoming/"), Place("out-bucket", "scored/")))
+    ),
+    "batch-whole-bucket": deployment(
+        function("score", batch=scoring(Place("in-bucket", ""), Place(None, "score/out/")))
+    ),
+    "several": deployment(
+        function("predict", models=(model("credit"), model("churn"))),
+        function("a-1", models=(model("churn"),), http=Http(auth="public")),
+        function("a1", models=(model("churn"),)),
+        function("score", batch=OWN),
+    ),
+    "long-names": deployment(
+        function(f"predict-{'p' * 24}"),
+        function(f"score-{'s' * 26}", batch=OWN),
+        project=f"credit-{'r' * 25}",
+        stage=f"feature-{'x' * 40}",
+    ),
+    "environment": deployment(
+        function(
+            environment={
+                "LEVEL": "debug",
+                "TEMPLATE": "${not a hole}",
+                "TOKEN": Secret(secret="credit/token"),
+                "TOKEN_AGAIN": Secret(secret="credit/token"),
+            }
+        )
+    ),
+}
+
+
+@pytest.fixture(params=sorted(DEPLOYMENTS))
+def case(request: pytest.FixtureRequest) -> tuple[str, Deployment, dict[str, Package]]:
+    """Each deployment in turn: its name, itself, its packages."""
+    name: str = request.param
+    found = DEPLOYMENTS[name]
+    return name, found, {each.name: package(each.name) for each in found.functions}
+
+
+@pytest.fixture
+def make() -> Any:
+    """The makers of this module, for a test that needs a deployment of its own."""
+
+    class Makers:
+        deployment = staticmethod(deployment)
+        function = staticmethod(function)
+        model = staticmethod(model)
+        package = staticmethod(package)
+        scoring = staticmethod(scoring)
+
+    return Makers
