@@ -1,0 +1,1 @@
+"""Request dialects: one module each, chosen by the table of routes."""

@@ -1,0 +1,166 @@
+"""AWS Lambda's events and responses, and the start of a function there; the only code that knows Lambda.
+
+A handler is::
+
+    SERVICE = aws.boot(HERE, hooks)
+    METRICS = Metrics(SERVICE)
+
+    def handler(event, context):
+        reply = SERVICE.respond(*aws.request(event))
+        METRICS.write(reply, alias=aws.alias(context), request_id=context.aws_request_id)
+        return aws.response(*reply)
+"""
+
+# ruff: noqa: PLC0415, PTH - what few functions need is imported there; pathlib costs milliseconds
+
+from __future__ import annotations
+
+import json
+import os
+from time import perf_counter
+
+from sls_ml_runtime import engines
+from sls_ml_runtime.artifact import open_folder
+from sls_ml_runtime.metrics import write_failed_init
+from sls_ml_runtime.serve import Service
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    from sls_ml_runtime.artifact import Artifact
+
+    ObjectEvent = tuple[str, str, str, str | None, int]
+
+MB_PER_CPU = 1769
+"""Lambda gives one vCPU for so much memory."""
+
+MAX_RESPONSE = 6 << 20
+"""Lambda's limit of a buffered response, in bytes of its JSON."""
+
+
+def boot(folder: str, hooks: ModuleType | None = None) -> Service:
+    """Load everything that a function's config.json pins, and make a first prediction with each model.
+
+    Bundled artifacts are in ``<folder>/artifacts/<model>/<digest>``, covered by Lambda's digest of the
+    package; the others are fetched from the environment's ``SLS_ML_STORE`` into the temp folder, and
+    verified.
+
+    Args:
+        folder: Where config.json is, the function's task root.
+        hooks: The user's module.
+
+    Returns:
+        A service with warm models; `Service.init` holds the milliseconds of `open`, `load` and `first`.
+
+    Raises:
+        ArtifactRefused: An artifact's bytes are not what the digest says.
+        StoreError: An artifact could not be fetched; the message says what to grant or mend.
+        EngineError: No engine here can run a model.
+    """
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    try:
+        begun = perf_counter()
+        artifacts = {name: _open(folder, name, model) for name, model in config["models"].items()}
+        opened = perf_counter()
+        loaded = {
+            name: engines.load(artifacts[name], engine=model["engine"], threads=threads())
+            for name, model in config["models"].items()
+        }
+        service = Service(config, artifacts, loaded, hooks)
+        ready = perf_counter()
+        service.warm()
+        phases = {"open": opened - begun, "load": ready - opened, "first": perf_counter() - ready}
+        service.init = {phase: round(seconds * 1000, 3) for phase, seconds in phases.items()}
+    except Exception as error:
+        write_failed_init(config["project"], config["function"], error)
+        raise
+    return service
+
+
+def _open(folder: str, name: str, model: dict[str, Any]) -> Artifact:
+    digest = model["digest"]
+    if model["bundled"]:
+        return open_folder(os.path.join(folder, "artifacts", name, digest), digest, verify=False)
+    from sls_ml_runtime.fetch import fetch
+
+    # What fetch returns it has verified while it was streaming.
+    into = os.path.join(os.environ.get("TMPDIR", "/tmp"), "artifacts")  # noqa: S108 - private to the function
+    return open_folder(fetch(os.environ["SLS_ML_STORE"], name, digest, into, model["files"]), digest, verify=False)
+
+
+def threads() -> int:
+    """Whole vCPUs that the function's memory pays for, at least one."""
+    return max(1, int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")) // MB_PER_CPU)
+
+
+def request(event: dict[str, Any]) -> tuple[str, str, dict[str, str], bytes]:
+    """Method, path, headers and body of a function URL or HTTP API event (payload format 2.0)."""
+    context = event["requestContext"]
+    path: str = event["rawPath"]
+    stage = context.get("stage", "$default")
+    if stage != "$default" and path.startswith(f"/{stage}/"):
+        path = path[len(stage) + 1 :]
+    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+    text = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        from binascii import a2b_base64
+
+        return context["http"]["method"], path, headers, a2b_base64(text)
+    return context["http"]["method"], path, headers, text.encode()
+
+
+def response(status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    """The result of a handler for a function URL or HTTP API (payload format 2.0); other than JSON as base64."""
+    if headers.get("content-type", "").startswith(("application/json", "text/")):
+        text, encoded = body.decode(), False
+    else:
+        from binascii import b2a_base64
+
+        text, encoded = b2a_base64(body, newline=False).decode(), True
+    return {"statusCode": status, "headers": headers, "body": text, "isBase64Encoded": encoded}
+
+
+def alias(context: Any) -> str:
+    """The alias or version that was called: the eighth part of the ARN, ``$LATEST`` when there is none."""
+    parts = context.invoked_function_arn.split(":")
+    return parts[7] if len(parts) > 7 else "$LATEST"
+
+
+def object_events(record: dict[str, Any]) -> list[ObjectEvent]:
+    """The created objects that one SQS record tells of.
+
+    Args:
+        record: A record of an SQS event whose body is an S3 notification or an EventBridge event of S3.
+
+    Returns:
+        ``(bucket, key, etag, version or None, bytes)`` per object; nothing for S3's test message and for
+        events that create no object.
+
+    Raises:
+        ValueError: The body is neither.
+    """
+    body = json.loads(record["body"])
+    if not isinstance(body, dict):
+        raise ValueError("the message is not an event of S3")
+    if body.get("Event") == "s3:TestEvent":
+        return []
+    if body.get("source") == "aws.s3":
+        if body["detail-type"] != "Object Created":
+            return []
+        made = body["detail"]["object"]
+        bucket = body["detail"]["bucket"]["name"]
+        return [(bucket, made["key"], made["etag"], made.get("version-id"), made["size"])]
+    if "Records" not in body:
+        raise ValueError("the message is not an event of S3")
+    from urllib.parse import unquote_plus
+
+    events: list[ObjectEvent] = []
+    for entry in body["Records"]:
+        if entry["eventName"].startswith("ObjectCreated:"):
+            made = entry["s3"]["object"]
+            key = unquote_plus(made["key"])
+            events.append((entry["s3"]["bucket"]["name"], key, made["eTag"], made.get("versionId"), made["size"]))
+    return events

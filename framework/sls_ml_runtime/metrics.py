@@ -1,0 +1,127 @@
+"""Tell the log about requests: one JSON line each, and one EMF document that CloudWatch turns into metrics.
+
+Metrics, per function and alias: `requests`, `rows`, `latency` (ms), `rejected` (answered 4xx), `failed`
+(answered 500), and with the first request of an environment `cold_start` and `init` (ms). Digest, counts
+and the phases of the start are properties, not dimensions. Nothing of a payload is written.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from time import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from sls_ml_runtime.serve import Reply, Service
+
+_UNITS = {"latency": "Milliseconds", "init": "Milliseconds"}
+_FRAMES = 8
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def document(
+    project: str,
+    dimensions: Mapping[str, str],
+    values: Mapping[str, float],
+    properties: Mapping[str, Any],
+    timestamp: int,
+) -> dict[str, Any]:
+    """An EMF document: what CloudWatch reads as metrics when it stands alone on a line of the log.
+
+    Args:
+        project: The namespace is ``sls-ml/<project>``.
+        dimensions: Names and values of the one dimension set.
+        values: Metric name to value; `latency` and `init` are milliseconds, the others counts.
+        properties: Further facts for queries over the log; they cost no metric.
+        timestamp: Milliseconds since 1970.
+    """
+    metrics = [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values]
+    directive = {"Namespace": f"sls-ml/{project}", "Dimensions": [[*dimensions]], "Metrics": metrics}
+    emf = {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}
+    return {"_aws": emf, **dimensions, **properties, **{name: [float(value)] for name, value in values.items()}}
+
+
+class Metrics:
+    """Writes a log line and an EMF document for every request of a service.
+
+    Args:
+        service: The service whose requests are counted.
+    """
+
+    __slots__ = ("_cold", "_service")
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._cold = True
+
+    def write(self, reply: Reply, *, alias: str, request_id: str) -> None:
+        """Write both lines in one write.
+
+        Args:
+            reply: What the service answered.
+            alias: The alias that was called, ``live``.
+            request_id: The provider's id of the request.
+        """
+        now = int(time() * 1000)
+        config = self._service.config
+        facts: dict[str, Any] = {"path": reply.path, "status": reply.status}
+        if reply.model is not None:
+            facts["model"] = reply.model.artifact.name
+            facts["digest"] = reply.model.artifact.digest[:12]
+        values = {
+            "requests": 1,
+            "rows": reply.rows,
+            "latency": round(reply.milliseconds, 3),
+            "rejected": 1 if 400 <= reply.status < 500 else 0,
+            "failed": 1 if reply.status >= 500 else 0,
+        }
+        properties = facts
+        if self._cold:
+            self._cold = False
+            values["cold_start"] = 1
+            values["init"] = round(sum(self._service.init.values()), 3)
+            properties = facts | {f"init_{phase}": value for phase, value in self._service.init.items()}
+        line: dict[str, Any] = {
+            "timestamp": now,
+            "level": "ERROR" if reply.error else "INFO",
+            "message": f"{reply.method} {reply.path} {reply.status}",
+            "requestId": request_id,
+            **facts,
+            "rows": reply.rows,
+            "milliseconds": values["latency"],
+        }
+        if reply.refusal is not None:
+            line["refused"] = reply.refusal.code
+            line["field"] = reply.refusal.field
+            line["row"] = reply.refusal.row
+        if reply.error is not None:
+            line["error"] = type(reply.error).__name__
+            line["at"] = _frames(reply.error)
+        dimensions = {"function": config["function"], "alias": alias}
+        emf = document(config["project"], dimensions, values, properties, now)
+        sys.stdout.write(f"{_encode(line)}\n{_encode(emf)}\n")
+        sys.stdout.flush()
+
+
+def write_failed_init(project: str, function: str, error: Exception) -> None:
+    """Count a start that failed, so that an alarm can tell a refused artifact from a quiet function."""
+    values = {"init_failed": 1}
+    properties = {"error": type(error).__name__, "reason": str(error)}
+    emf = document(project, {"function": function}, values, properties, int(time() * 1000))
+    sys.stdout.write(_encode(emf) + "\n")
+    sys.stdout.flush()
+
+
+def _frames(error: Exception) -> list[str]:
+    """Where an exception came from, innermost last: file, line and function; never its message."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return frames[-_FRAMES:]
