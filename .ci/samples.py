@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sls_ml import deploy
-from sls_ml.conversion import locked
+from sls_ml import codegen, deploy
+from sls_ml.conversion import convert, locked
 from sls_ml.spec import Project, read
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +23,7 @@ def check(project: Project) -> list[str]:
     kept = {name: artifact.digest for name, artifact in locked(project).items()}
     with tempfile.TemporaryDirectory() as folder:
         again = project.model_copy(update={"artifacts": Path(folder) / "artifacts"})
-        made = {name: deploy.convert(again, name, again=True) for name in project.models}
+        made = {name: convert(again, name, again=True) for name in project.models}
         problems = [
             f"{name}: converts to {artifact.digest[:12]}, checked in is {kept.get(name, 'nothing')[:12]}"
             for name, artifact in made.items()
@@ -40,9 +40,8 @@ def check(project: Project) -> list[str]:
 
 def write(project: Project) -> None:
     """Convert and generate, and keep only the artifacts that the functions name."""
-    for name in project.models:
-        deploy.convert(project, name, again=True)
-    deploy.generate(project)
+    models = {name: convert(project, name, again=True) for name in project.models}
+    codegen.write(deploy.decide(project, models).sources, project.handlers_folder)
     for name, artifact in locked(project).items():
         for folder in (project.artifacts_folder / name).iterdir():
             if folder.name != artifact.digest:

@@ -41,7 +41,7 @@ def main() -> None:
         features, diagnosis, test_size=0.25, random_state=7, stratify=diagnosis
     )
     model = train(seen, answers)
-    skops.io.dump(model, FOLDER / "model.skops")
+    skops.io.dump(model, FOLDER / "model.skops", compresslevel=9, compression=8)
     seen.head(100).to_csv(FOLDER / "sample.csv")
 
     incoming = held_out.astype(object)

@@ -23,7 +23,7 @@ class Limit:
 
 
 Limits = Mapping[str, Limit]
-"""Keys: zip_bytes, unpacked_bytes, request_bytes, response_bytes, timeout_seconds, memory_mb, init_seconds, ..."""
+"""By name: zip_bytes, unpacked_bytes, request_bytes, response_bytes, timeout_seconds, memory_mb ..."""
 
 
 @dataclass(frozen=True)
@@ -133,24 +133,128 @@ class Release:
     live: bool
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What an endpoint answered; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as a listing shows it."""
+
+    uri: str
+    bytes: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """One line of a function's log; `time` is in seconds since the epoch."""
+
+    time: float
+    stream: str
+    message: str
+
+
+class Operations(Protocol):
+    """What is done with a deployment after it is deployed."""
+
+    def invoke(
+        self,
+        endpoint: str,
+        path: str,
+        *,
+        method: str = "POST",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        signed: bool = True,
+        timeout: int = 60,
+    ) -> Answer:
+        """Call an endpoint, signed with the caller's credentials where its auth is ``iam``."""
+
+    def put_object(self, uri: str, body: bytes) -> str:
+        """Write an object; returns what names this very content in the results: its version or ETag."""
+
+    def read_object(self, uri: str) -> bytes:
+        """Read an object whole."""
+
+    def list_objects(self, uri: str) -> Iterator[StoredObject]:
+        """The objects whose URI begins with `uri`, sorted by key."""
+
+    def wait_for_object(self, uri: str, suffix: str, *, timeout: float) -> StoredObject:
+        """The first object whose URI begins with `uri` and ends with `suffix`, as soon as there is one."""
+
+    def logs(self, function: str, *, since: float, follow: bool = False) -> Iterator[LogEvent]:
+        """The log of a function, by its name in the spec, oldest event first."""
+
+    def request_line(self, endpoint: str, path: str, body: str, *, signed: bool) -> str:
+        """A shell line that sends a request; it holds no credentials, only the variables that do."""
+
+
 class Deployer(Protocol):
     """The effects: everything that talks to the provider."""
 
-    def upload(self, files: Iterable[Upload]) -> Iterator[Progress]: ...
-    def changes(self, rendered: Rendered) -> Changes: ...
-    def apply(self, changes: Changes) -> Iterator[Progress]: ...
-    def outputs(self) -> StackOutputs: ...
-    def releases(self) -> Sequence[Release]: ...
-    def rollback(self, release: Release) -> Iterator[Progress]: ...
-    def destroy(self) -> Iterator[Progress]: ...
+    @property
+    def store(self) -> str:
+        """What ``store: auto`` means here, as a URI without a slash at its end."""
+
+    def at(self, project: str, stage: str) -> Deployer:
+        """The same deployer, for the stack of one stage of a project."""
+
+    def bootstrap(self) -> Iterator[Progress]:
+        """Create or update what every deploy in this account and region needs."""
+
+    def uploads(self, rendered: Rendered) -> Sequence[Upload]:
+        """Where the packages of a deployment go."""
+
+    def upload(self, files: Iterable[Upload]) -> Iterator[Progress]:
+        """Upload files; what is there already is skipped."""
+
+    def changes(self, rendered: Rendered) -> Changes:
+        """The provider's own preview; one call where the deployment is there already."""
+
+    def apply(self, changes: Changes) -> Iterator[Progress]:
+        """Carry changes out: safe to run twice, to interrupt and to run again."""
+
+    def outputs(self) -> StackOutputs:
+        """Where the deployed functions are found."""
+
+    def releases(self) -> Sequence[Release]:
+        """Every published release of every function, newest first."""
+
+    def rollback(self, release: Release) -> Iterator[Progress]:
+        """Send the traffic back to a past release, then make the stack say the same."""
+
+    def destroy(self) -> Iterator[Progress]:
+        """Delete the stack, and say what is left."""
 
 
 class Provider(Protocol):
     """A provider; a package module satisfies it."""
 
-    NAME: ProviderName
-    LIMITS: Limits
+    @property
+    def NAME(self) -> ProviderName:  # noqa: N802 - a constant of the module
+        """The provider's name in a spec."""
 
-    def sources(self, deployment: Deployment) -> Mapping[PurePosixPath, Template]: ...
-    def render(self, deployment: Deployment, packages: Mapping[str, Package]) -> Rendered: ...
-    def connect(self, target: Target) -> Deployer: ...
+    @property
+    def LIMITS(self) -> Limits:  # noqa: N802 - a constant of the module
+        """The provider's documented limits."""
+
+    def sources(self, deployment: Deployment) -> Mapping[PurePosixPath, Template]:
+        """The templates of all functions, by path below ``<project>/<provider>``."""
+
+    def requirements(self, deployment: Deployment) -> Mapping[str, str]:
+        """The text of each function's requirements.txt: exact pins with hashes."""
+
+    def render(self, deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
+        """The provider's native description of a deployment."""
+
+    def connect(self, target: Target) -> Deployer:
+        """The door to what changes something."""
+
+    def operate(self, target: Target, project: str, stage: str) -> Operations:
+        """The door to what is done with the deployment of one stage."""

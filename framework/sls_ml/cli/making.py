@@ -1,0 +1,199 @@
+"""Commands that make what is checked in, and the packages: convert, inspect, generate, package."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sls_ml import codegen
+from sls_ml import deploy as story
+from sls_ml import package as packaging
+from sls_ml.cli.console import Output
+from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption
+from sls_ml.conversion import Converted
+from sls_ml.conversion import convert as convert_model
+from sls_ml.errors import StaleError, UsageError
+from sls_ml.package.model import Package
+from sls_ml.spec import read
+
+
+def convert(
+    models: Annotated[list[str] | None, typer.Argument(help="Models of the spec; all without any.")] = None,
+    *,
+    again: Annotated[bool, typer.Option("--again", help="Convert even what has not changed.")] = False,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Convert trained models to slim ONNX artifacts, proven against the originals."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    made: dict[str, Converted] = {}
+    for name in models or list(spec.models):
+        if name not in spec.models:
+            raise UsageError(
+                f"there is no model {name!r} in the spec",
+                code="model-unknown",
+                mend=f"models: {', '.join(spec.models)}",
+            )
+        output.step(f"converting {name}")
+        made[name] = convert_model(spec, name, again=again)
+    output.document({"models": {name: _artifact(artifact) for name, artifact in made.items()}})
+    if not json:
+        output.table(
+            ("model", "digest", "bytes", "kind", "engines", ""),
+            (
+                (
+                    name,
+                    artifact.digest[:12],
+                    f"{artifact.bytes:,}",
+                    artifact.manifest["kind"],
+                    ", ".join(artifact.manifest["engines"]),
+                    "converted" if artifact.fresh else "unchanged",
+                )
+                for name, artifact in made.items()
+            ),
+        )
+
+
+def inspect(
+    model: Annotated[str, typer.Argument(help="A model of the spec, or the address of an artifact.")],
+    *,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what an artifact expects, answers and weighs, and how it was proven."""
+    from sls_ml.artifact import load
+
+    output = Output.open(as_json=json)
+    if "/" in model:
+        artifact = load(model)
+    else:
+        spec = read(project, stage)
+        if model not in spec.models:
+            raise UsageError(f"there is no model {model!r} in the spec", code="model-unknown")
+        artifact = load(str(convert_model(spec, model).folder))
+    document: dict[str, Any] = {
+        "name": artifact.name,
+        "digest": artifact.digest,
+        "bytes": artifact.bytes,
+        "manifest": artifact.manifest,
+        "report": artifact.report,
+    }
+    output.document(document)
+    if json:
+        return
+    manifest = artifact.manifest
+    output.say(f"{artifact.name}  {artifact.digest}")
+    output.say(f"{manifest['source']['estimator']}: {manifest['kind']}, {artifact.bytes:,} bytes")
+    output.say(f"engines that passed the parity gate: {', '.join(manifest['engines'])}\n")
+    output.table(("input", "dtype", "missing", "allowed"), (_input(entry) for entry in manifest["inputs"]))
+
+
+def generate(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is stale.")] = False,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the functions' code into the handlers folder; your hooks.py is never touched."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    if check:
+        stale = story.stale_files(spec)
+        output.document({"stale": [str(path) for path in stale]})
+        if stale:
+            raise StaleError(
+                f"{len(stale)} generated files are not what the spec gives",
+                code="handlers-stale",
+                where=", ".join(str(path) for path in stale),
+                mend="run `sls-ml generate` and check in what it writes",
+            )
+        output.say("generated code is fresh")
+        return
+    models = {name: convert_model(spec, name) for name in spec.models}
+    prepared = story.decide(spec, models)
+    written = codegen.write(prepared.sources, spec.handlers_folder)
+    output.document({"written": [str(path) for path in written]})
+    for path in written:
+        output.say(f"wrote {spec.handlers / path}")
+    if not written:
+        output.say("generated code is fresh")
+
+
+def package(
+    functions: Annotated[
+        list[str] | None, typer.Argument(help="Functions of the spec; all without any.")
+    ] = None,
+    *,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="List what is in it and what was left out.")
+    ] = False,
+    frozen: FrozenOption = False,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Build the functions' packages for the platform that they run on."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    prepared = story.prepare(spec, frozen=frozen, narrator=output)
+    packages = {
+        name: built for name, built in story.package(prepared, output).items() if not functions or name in functions
+    }
+    output.document(
+        {"packages": {name: _package(built, explain=explain) for name, built in packages.items()}}
+    )
+    if json:
+        return
+    output.table(
+        ("function", "zip", "unpacked", "Python", "architecture", "path"),
+        (
+            (name, _mb(built.bytes), _mb(built.unpacked_bytes), built.python, built.architecture, built.path)
+            for name, built in packages.items()
+        ),
+    )
+    for built in packages.values() if explain else ():
+        _print_explanation(output, built)
+
+
+def _artifact(artifact: Converted) -> dict[str, Any]:
+    return {
+        "address": artifact.folder.as_uri() + "/",
+        "digest": artifact.digest,
+        "bytes": artifact.bytes,
+        "engines": artifact.manifest["engines"],
+        "converted": artifact.fresh,
+    }
+
+
+def _input(entry: dict[str, Any]) -> tuple[object, ...]:
+    allowed = "any"
+    if entry["categories"] is not None:
+        allowed = ", ".join(str(category) for category in entry["categories"][:8])
+    return (entry["name"], entry["dtype"], "yes" if entry["nullable"] else "refused", allowed)
+
+
+def _package(built: Package, *, explain: bool) -> dict[str, Any]:
+    document = packaging.explain(built)
+    if not explain:
+        for key in ("files", "origins", "pruned"):
+            del document[key]
+    return document
+
+
+def _print_explanation(output: Output, built: Package) -> None:
+    document = packaging.explain(built)
+    output.say(f"\n{built.function}: {len(document['files'])} files, bytecode by {document['bytecode']}")
+    output.table(
+        ("bytes", "file"), ((f"{size:,}", path) for path, size in list(document["files"].items())[:20])
+    )
+    output.say(f"left out: {_mb(document['pruned_bytes'])}")
+    output.table(("bytes", "what"), ((f"{size:,}", what) for what, size in document["pruned"].items()))
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

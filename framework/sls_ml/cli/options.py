@@ -1,0 +1,23 @@
+"""The options that commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ProjectOption = Annotated[
+    Path,
+    typer.Option("--project", "-p", help="sls-ml.yaml, or the folder that holds it.", show_default="here"),
+]
+StageOption = Annotated[
+    str | None, typer.Option("--stage", "-s", help="A stage of the spec, or local for the embedded cloud.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and no more.")]
+FrozenOption = Annotated[
+    bool, typer.Option("--frozen", help="Neither convert nor generate: use what is checked in (for CI).")
+]
+FunctionArgument = Annotated[str, typer.Argument(help="A function of the spec.", show_default=False)]
+
+HERE = Path()

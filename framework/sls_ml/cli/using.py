@@ -1,0 +1,221 @@
+"""Commands that use what is deployed: invoke, score, status, logs."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sls_ml import deploy as story
+from sls_ml.cli.console import Output
+from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption
+from sls_ml.conversion import locked
+from sls_ml.errors import ExternalError, UsageError
+from sls_ml.provider.base import FunctionOutputs
+from sls_ml.spec import Project, read
+
+SCORE_TIMEOUT = 900
+"""Seconds that `score` waits for the results of one file."""
+
+
+def invoke(
+    function: FunctionArgument,
+    *,
+    rows: Annotated[str | None, typer.Option(help="Rows as JSON, @file, or - for standard input.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Send so many example rows of the artifact.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which model, where the function serves several.")] = None,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask a deployed function for predictions."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    endpoint = _found(spec, function).endpoint
+    http = spec.functions[function].http
+    if endpoint is None or http is None:
+        raise UsageError(
+            f"{function} has no endpoint", code="no-endpoint", mend="score files with `sls-ml score`"
+        )
+    chosen = _chosen_model(spec, function, model)
+    body = jsonlib.dumps(_request(spec, chosen, rows, sample)).encode()
+    several = len(spec.functions[function].model_names) > 1
+    path = f"/models/{chosen}/predict" if several else "/predict"
+    answer = story.operate(spec).invoke(endpoint, path, body=body, signed=http.auth == "iam")
+    text = answer.body.decode("utf-8", "replace")
+    if answer.status >= 500:
+        raise ExternalError(
+            f"the function answered {answer.status}",
+            code="function-failed",
+            where=endpoint,
+            why=text,
+            mend=f"look at `sls-ml logs {function}`",
+        )
+    if answer.status >= 400:
+        raise UsageError(
+            f"the function refused the request ({answer.status})", code="request-refused", why=text
+        )
+    document = jsonlib.loads(text)
+    output.document(document)
+    if not json:
+        _show_answer(output, document)
+
+
+def score(
+    function: FunctionArgument,
+    file: Annotated[Path, typer.Argument(help="The file to score.", show_default=False)],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Where the results go; default <file>-scored.")] = None,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Upload a file, wait until it is scored, and download the results."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    found = _found(spec, function)
+    if found.input is None or found.output is None:
+        raise UsageError(
+            f"{function} scores no objects", code="no-objects", mend="ask it with `sls-ml invoke`"
+        )
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read", code="file-unreadable", why=str(error)) from error
+    operations = story.operate(spec)
+    output.step(f"uploading {file.name} to {found.input}")
+    stored = operations.put_object(found.input + file.name, content)
+    digest = locked(spec)[spec.functions[function].model_names[0]].digest
+    results = f"{found.output}{file.name}/{stored}-{digest[:12]}/"
+    output.step("scoring")
+    with output.progress.status(f"  waiting for {results}"):
+        operations.wait_for_object(results, "manifest.json", timeout=SCORE_TIMEOUT)
+    folder = out or file.with_name(f"{file.stem}-scored")
+    for each in operations.list_objects(results):
+        target = folder / each.uri.removeprefix(results)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(operations.read_object(each.uri))
+    manifest = jsonlib.loads((folder / "manifest.json").read_bytes())
+    output.document({"results": results, "folder": str(folder), "manifest": manifest})
+    rows, scored, rejected = (manifest[key] for key in ("rows_in", "rows_scored", "rows_rejected"))
+    output.say(f"{rows} rows in = {scored} scored + {rejected} rejected")
+    output.say(f"results: {folder}")
+
+
+def status(*, project: ProjectOption = HERE, stage: StageOption = None, json: JsonOption = False) -> None:
+    """Show what is deployed: endpoints, places, and the live release of each function."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    deployer = story.connect(spec)
+    outputs = deployer.outputs()
+    releases = deployer.releases()
+    live = {release.function: release for release in releases if release.live}
+    functions = {
+        name: {
+            "endpoint": found.endpoint,
+            "input": found.input,
+            "output": found.output,
+            "version": live[name].version if name in live else None,
+            "package_sha256": live[name].package_sha256 if name in live else None,
+        }
+        for name, found in outputs.functions.items()
+    }
+    output.document({"stage": spec.stage, "provider": spec.provider, "functions": functions})
+    if not json:
+        output.table(
+            ("function", "version", "package", "reached at"),
+            (
+                (name, each["version"], str(each["package_sha256"])[:12], each["endpoint"] or each["input"])
+                for name, each in functions.items()
+            ),
+        )
+
+
+def logs(
+    function: FunctionArgument,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    minutes: Annotated[int, typer.Option(help="How far back to begin.")] = 10,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+) -> None:
+    """Print the log of a deployed function."""
+    spec = read(project, stage)
+    _known(spec, function)
+    for event in story.operate(spec).logs(function, since=time.time() - 60 * minutes, follow=follow):
+        moment = time.strftime("%H:%M:%S", time.localtime(event.time))
+        typer.echo(f"{moment} {event.message.rstrip()}")
+
+
+def _known(spec: Project, function: str) -> None:
+    if function not in spec.functions:
+        raise UsageError(
+            f"there is no function {function!r} in the spec",
+            code="function-unknown",
+            mend=f"functions: {', '.join(spec.functions)}",
+        )
+
+
+def _found(spec: Project, function: str) -> FunctionOutputs:
+    _known(spec, function)
+    functions = story.connect(spec).outputs().functions
+    if function not in functions:
+        raise ExternalError(
+            f"{function} is not deployed in stage {spec.stage}",
+            code="not-deployed",
+            mend="run `sls-ml deploy`",
+        )
+    return functions[function]
+
+
+def _chosen_model(spec: Project, function: str, model: str | None) -> str:
+    names = spec.functions[function].model_names
+    if model is None and len(names) == 1:
+        return names[0]
+    if model not in names:
+        raise UsageError(
+            f"{function} serves several models" if model is None else f"{function} does not serve {model}",
+            code="model-unknown",
+            mend=f"--model with one of {', '.join(names)}",
+        )
+    return model
+
+
+def _request(spec: Project, model: str, rows: str | None, sample: int | None) -> dict[str, Any]:
+    if (rows is None) == (sample is None):
+        raise UsageError("say which rows to send", code="rows-missing", mend="--rows JSON, or --sample 1")
+    if rows is None:
+        return {"rows": list(locked(spec)[model].manifest["example"])[:sample]}
+    text = sys.stdin.read() if rows == "-" else Path(rows[1:]).read_text() if rows.startswith("@") else rows
+    try:
+        value = jsonlib.loads(text)
+    except ValueError as error:
+        raise UsageError("the rows are not JSON", code="rows-not-json", why=str(error)) from error
+    return (
+        value
+        if isinstance(value, dict) and "rows" in value
+        else {"rows": value if isinstance(value, list) else [value]}
+    )
+
+
+def _show_answer(output: Output, answer: dict[str, Any]) -> None:
+    """One line a row: the label or value, then what else the answer says of the row."""
+    results = {
+        key: answer[key] for key in ("label", "value", "score", "probability", "transformed") if key in answer
+    }
+    classes = answer.get("classes") or []
+    columns: list[str] = []
+    for key in results:
+        columns += [f"p({name})" for name in classes] if key == "probability" else [key]
+    rows = []
+    for cells in zip(*results.values(), strict=True):
+        row: list[str] = []
+        for key, cell in zip(results, cells, strict=True):
+            row += [f"{share:.6f}" for share in cell] if key == "probability" else [str(cell)]
+        rows.append(row)
+    output.table(columns, rows)
+    output.say(f"{answer['model']} {answer['digest']}")

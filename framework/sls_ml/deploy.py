@@ -1,0 +1,215 @@
+"""The story of a deploy: convert, decide, generate, package, render, preview, apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import sls_ml_runtime
+from sls_ml import codegen, intent
+from sls_ml import package as packaging
+from sls_ml.conversion import Converted, convert, locked
+from sls_ml.intent.model import Deployment
+from sls_ml.package.model import Package
+from sls_ml.provider import table
+from sls_ml.provider.base import (
+    Changes,
+    Deployer,
+    Operations,
+    Progress,
+    Provider,
+    Rendered,
+    StackOutputs,
+    Target,
+    Upload,
+)
+from sls_ml.spec.model import LOCAL_STAGE, Project
+
+
+class Narrator(Protocol):
+    """Whoever follows the work: the command line, or a program."""
+
+    def step(self, text: str) -> None:
+        """A part of the work begins."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing by the way."""
+
+    def warn(self, text: str) -> None:
+        """Something the user should know though the work goes on."""
+
+    def follow(self, steps: Iterable[Progress]) -> None:
+        """Exhaust long work and show it as it happens."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A project whose models are converted and whose functions are generated: all that is checked in."""
+
+    project: Project
+    models: Mapping[str, Converted]
+    deployment: Deployment
+    provider: Provider
+    sources: Mapping[PurePosixPath, bytes]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deploy would do, complete before anything is touched."""
+
+    prepared: Prepared
+    packages: Mapping[str, Package]
+    rendered: Rendered
+    changes: Changes
+
+
+def prepare(project: Project, *, frozen: bool, narrator: Narrator) -> Prepared:
+    """Convert the models and generate the functions, or with `frozen` hold what is checked in to the spec.
+
+    Raises:
+        StaleError: Frozen, and the checked-in functions are not what spec and artifacts give.
+    """
+    if frozen:
+        models = locked(project)
+    else:
+        models = {}
+        for name in project.models:
+            models[name] = convert(project, name)
+            state = "converted" if models[name].fresh else "unchanged"
+            narrator.note(f"{name}: {state}, {models[name].digest[:12]}, {models[name].bytes:,} bytes")
+    prepared = decide(project, models)
+    if frozen:
+        codegen.require_fresh(prepared.sources, project.handlers_folder)
+    else:
+        for path in codegen.write(prepared.sources, project.handlers_folder):
+            narrator.note(f"wrote {path}")
+    return prepared
+
+
+def decide(project: Project, models: Mapping[str, Converted]) -> Prepared:
+    """What must exist, and the code of it, without writing anything."""
+    deployment = intent.build(
+        project, {name: (model.digest, model.manifest) for name, model in models.items()}
+    )
+    provider = table.provider(project.provider)
+    sources = codegen.generate(
+        deployment,
+        provider.sources(deployment),
+        requirements=provider.requirements(deployment),
+        runtime_root=_installed_runtime(),
+    )
+    return Prepared(project, models, deployment, provider, sources)
+
+
+def package(prepared: Prepared, narrator: Narrator) -> Mapping[str, Package]:
+    """Build the package of every function, or find those of the same inputs.
+
+    For the local stage they fit what the embedded cloud can run here, where the function's Python version or
+    platform is not at hand.
+    """
+    project, deployment = prepared.project, prepared.deployment
+    base = project.handlers_folder / project.project / project.provider
+    runtime = base / "sls_ml_runtime" if project.vendor else _installed_runtime()
+    packages: dict[str, Package] = {}
+    for function in deployment.functions:
+        python, platform = None, None
+        if project.stage == LOCAL_STAGE:
+            local = packaging.local_target(function.python, function.architecture)
+            python, platform = local.python, local.platform
+        built = packaging.build(
+            function,
+            source=base / function.name,
+            runtime=runtime,
+            artifacts={model.name: prepared.models[model.name].folder for model in function.models},
+            limits=prepared.provider.LIMITS,
+            cache=project.work_folder,
+            python=python,
+            platform=platform,
+        )
+        packages[function.name] = built
+        narrator.note(f"{built.function}: {built.bytes / 1e6:.1f} MB, Python {built.python}")
+        for warning in built.warnings:
+            narrator.warn(f"{built.function}: {warning}")
+    return packages
+
+
+def plan(prepared: Prepared, packages: Mapping[str, Package], deployer: Deployer) -> Plan:
+    """Let the provider say what a deploy would change."""
+    rendered = prepared.provider.render(prepared.deployment, packages)
+    return Plan(prepared, packages, rendered, deployer.changes(rendered))
+
+
+def apply(plan: Plan, deployer: Deployer, narrator: Narrator) -> StackOutputs:
+    """Upload artifacts and packages, carry the plan out, and read where everything is found."""
+    if not plan.changes.empty:
+        narrator.follow(deployer.upload(_artifact_uploads(plan.prepared, deployer)))
+        narrator.follow(deployer.upload(deployer.uploads(plan.rendered)))
+        narrator.follow(deployer.apply(plan.changes))
+    return deployer.outputs()
+
+
+def connect(project: Project) -> Deployer:
+    """The door to what changes a stage."""
+    return table.provider(project.provider).connect(target(project)).at(project.project, project.stage)
+
+
+def operate(project: Project) -> Operations:
+    """The door to what is done with a deployed stage."""
+    return table.provider(project.provider).operate(target(project), project.project, project.stage)
+
+
+def target(project: Project) -> Target:
+    """Where a stage is deployed to; for the local stage the embedded cloud is started if need be."""
+    if project.stage != LOCAL_STAGE:
+        return Target(region=project.region, stage=project.stage)
+    from sls_ml.local import control
+
+    endpoint = control.up(project.folder)
+    return Target(
+        region=endpoint.region,
+        stage=LOCAL_STAGE,
+        endpoint_url=endpoint.url,
+        access_key=endpoint.access_key,
+        secret_key=endpoint.secret_key,
+    )
+
+
+def address(prepared: Prepared, model: Converted, deployer: Deployer) -> str:
+    """Where an artifact can be loaded from: the store, or on this machine the artifacts folder."""
+    if prepared.project.stage == LOCAL_STAGE:
+        return f"{model.folder.as_uri()}/"
+    return f"{_store(prepared, deployer)}/{model.name}/{model.digest}/"
+
+
+def not_emulated(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Resources that the embedded cloud accepts without carrying them out: (logical id, type)."""
+    if plan.prepared.project.stage != LOCAL_STAGE:
+        return ()
+    from sls_ml.local import cloudformation
+
+    return tuple(cloudformation.not_emulated(plan.rendered.template))
+
+
+def stale_files(project: Project) -> list[PurePosixPath]:
+    """Generated files that are not what the spec and the checked-in artifacts give."""
+    prepared = decide(project, locked(project))
+    return list(codegen.check(prepared.sources, project.handlers_folder))
+
+
+def _artifact_uploads(prepared: Prepared, deployer: Deployer) -> Iterator[Upload]:
+    """Every file of every artifact, each manifest after the files that it lists."""
+    store = _store(prepared, deployer)
+    for model in prepared.models.values():
+        for file in [*sorted(model.manifest["files"]), "manifest.json"]:
+            yield Upload(model.folder / file, f"{store}/{model.name}/{model.digest}/{file}")
+
+
+def _store(prepared: Prepared, deployer: Deployer) -> str:
+    spec = prepared.deployment.store
+    return deployer.store if spec == "auto" else spec.rstrip("/")
+
+
+def _installed_runtime() -> Path:
+    return Path(sls_ml_runtime.__path__[0])
