@@ -18,7 +18,7 @@ from sls_ml.package.bytecode import Module, compile_modules
 from sls_ml.package.content import Source
 from sls_ml.package.interpreters import Interpreter
 from sls_ml.package.model import PackagedFile
-from sls_ml.package.targets import Glibc, Target
+from sls_ml.package.targets import Glibc, Target, dotted
 
 _THREADS = 4  # zlib leaves the interpreter lock; large libraries take most of the time
 
@@ -114,7 +114,7 @@ def _check(source: Source, library: elf.Library, target: Target) -> None:
         )
     if library.glibc and target.glibc and library.glibc > target.glibc:
         raise UnsupportedError(
-            f"{source.path} needs glibc {_dotted(library.glibc)}, the function has {_dotted(target.glibc)}",
+            f"{source.path} needs glibc {dotted(library.glibc)}, the function has {dotted(target.glibc)}",
             code="glibc-too-new",
             where=f"{source.origin}: {source.file}",
             mend="use a later Python version of the provider, or a build for an older glibc",
@@ -136,7 +136,3 @@ def _refuse_duplicates(sources: Iterable[Source]) -> None:
     for source in sources:
         if (other := seen.setdefault(source.path, source)) is not source:
             raise path_taken(source.path, str(other.file), str(source.file))
-
-
-def _dotted(glibc: Glibc) -> str:
-    return ".".join(map(str, glibc))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import sls_ml
-from sls_ml.errors import ExternalError
+from sls_ml.errors import ExternalError, StaleError
 from sls_ml.intent.model import Function
 from sls_ml.package import archive, bytecode, content, interpreters, preflight, prune, targets, wheels
 from sls_ml.package.assemble import Part, assemble, path_taken
@@ -24,6 +24,9 @@ from sls_ml.spec.model import Architecture, ProviderName, PythonVersion
 
 FORMAT = 1
 """Part of every key: raise it when the same inputs give another package."""
+
+KEPT = 8
+"""Packages that the cache keeps of each function."""
 
 
 def build(
@@ -77,7 +80,9 @@ def build(
             alternatives = _alternatives(provider, target) if platform is None else ()
             kept = cache / "wheels" / f"{wheels_key[:16]}.zip"
             part = _wheels(source / REQUIREMENTS, kept, target, settings, interpreter, alternatives)
+            _check_paths(source / REQUIREMENTS, sources, part, settings)
             package = _write(function.name, path, sources, part, target, interpreter)
+            _forget_old(path)
     except OSError as error:
         raise ExternalError(
             "the package cannot be written",
@@ -105,9 +110,7 @@ def _wheels(
         return part
     with tempfile.TemporaryDirectory(prefix="sls-ml-") as name:
         folder = Path(name)
-        wheels.install(
-            requirements, folder, python=target.python, platform=target.platform, alternatives=alternatives
-        )
+        wheels.install(requirements, folder, target, alternatives)
         origins = wheels.origins(folder)
         sources, pruned = [], []
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -122,6 +125,22 @@ def _wheels(
     return part
 
 
+def _check_paths(requirements: Path, sources: Sequence[Source], part: Part, settings: Settings) -> None:
+    """Refuse a file of the function's own at a wheel's path, and an engine whose library is not there."""
+    taken = {file.path: file.origin for file in part.files}
+    if source := next((source for source in sources if source.path in taken), None):
+        raise path_taken(source.path, taken[source.path], str(source.file))
+    if lacking := prune.missing((*taken, *(source.path for source in sources)), settings.engines):
+        pattern, engine = lacking
+        raise StaleError(
+            f"nothing in {requirements.name} brings what the engine {engine} needs",
+            code="engine-library-missing",
+            where=str(requirements),
+            why=f"no file is named {pattern}",
+            mend="run: sls-ml generate",
+        )
+
+
 def _write(
     function: str,
     path: Path,
@@ -131,9 +150,6 @@ def _write(
     interpreter: Interpreter | None,
 ) -> Package:
     """Assemble the function's own files, write the zip, and keep what is known of it beside it."""
-    taken = {file.path: file.origin for file in part.files}
-    if source := next((source for source in sources if source.path in taken), None):
-        raise path_taken(source.path, taken[source.path], str(source.file))
     own = assemble(sources, target, interpreter)
     archive.write(path, (*own.members, *part.members))
     glibc = max((found for found in (own.glibc, part.glibc) if found), default=None)
@@ -148,7 +164,7 @@ def _write(
         python=target.python,
         architecture=target.architecture,
         platform=target.platform,
-        glibc=".".join(map(str, glibc)) if glibc else None,
+        glibc=targets.dotted(glibc) if glibc else None,
         bytecode=interpreter.version if interpreter else None,
         files=files,
         pruned=part.pruned,
@@ -169,6 +185,17 @@ def _load(path: Path) -> Package | None:
         return None
     listings = {key: tuple(PackagedFile(**file) for file in known[key]) for key in ("files", "pruned")}
     return Package(**(known | listings | {"path": path, "warnings": tuple(known["warnings"])}))
+
+
+def _forget_old(path: Path) -> None:
+    """Delete this function's packages but the newest `KEPT`; edits would fill the disk with large zips."""
+    function = path.name.rpartition("-")[0]
+    built = (
+        zip_ for zip_ in path.parent.glob(f"{function}-*.zip") if zip_.name.rpartition("-")[0] == function
+    )
+    for old in sorted(built, key=lambda zip_: zip_.stat().st_mtime_ns, reverse=True)[KEPT:]:
+        old.unlink(missing_ok=True)
+        old.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _wheels_key(

@@ -86,12 +86,11 @@ def reason(path: str, engines: Collection[EngineName]) -> str | None:
     return None
 
 
-def missing(paths: Iterable[str], engines: Collection[EngineName]) -> dict[str, EngineName]:
-    """The patterns of files that an engine needs and no path matches, with that engine."""
+def missing(paths: Iterable[str], engines: Collection[EngineName]) -> tuple[str, EngineName] | None:
+    """A pattern that an engine needs and no path matches, with that engine; None when all is there."""
     present = tuple(paths)
-    return {
-        pattern: engine
-        for engine in engines
-        for pattern in NEEDED[engine]
-        if not any(fnmatchcase(path, pattern) for path in present)
-    }
+    for engine in sorted(engines):
+        for pattern in NEEDED[engine]:
+            if not any(fnmatchcase(path, pattern) for path in present):
+                return pattern, engine
+    return None

@@ -54,6 +54,10 @@ class Target:
     platform: str
     glibc: Glibc | None
 
+    def __str__(self) -> str:
+        where = f"{self.architecture} with glibc {dotted(self.glibc)}" if self.glibc else self.platform
+        return f"Python {self.python} on {where}"
+
 
 @dataclass(frozen=True)
 class LocalTarget:
@@ -126,6 +130,11 @@ def local_target(python: str, architecture: Architecture, *, provider: ProviderN
         and _host_glibc() >= function_glibc(provider, python)
     )
     return LocalTarget(python, None if runs_package else here, interpreter.executable)
+
+
+def dotted(glibc: Glibc) -> str:
+    """A version of glibc as people write it: ``2.34``."""
+    return f"{glibc[0]}.{glibc[1]}"
 
 
 def host_platform() -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import uv
 
 from sls_ml.errors import ExternalError, SlsMlError, StaleError, UnsupportedError
+from sls_ml.package.targets import Target
 
 Alternative = tuple[str, str, str]
 """Another Python version, its platform in uv's words, and what to write in the spec to get them."""
@@ -34,15 +35,14 @@ def pins(requirements: Path) -> str:
 
 
 def install(
-    requirements: Path, folder: Path, *, python: str, platform: str, alternatives: Sequence[Alternative] = ()
+    requirements: Path, folder: Path, target: Target, alternatives: Sequence[Alternative] = ()
 ) -> None:
     """Install pinned wheels into a folder, from uv's cache alone when it holds them all.
 
     Args:
         requirements: Exact pins with hashes. Dependencies are not followed: all that is needed is pinned.
         folder: Where to; created.
-        python: ``3.13``.
-        platform: In uv's words.
+        target: Whose Python and platform the wheels are for.
         alternatives: Tried, without installing anything, when a wheel does not exist for this target.
 
     Raises:
@@ -50,12 +50,11 @@ def install(
         StaleError: A pin lacks its version or hash.
         ExternalError: No network, an unknown package, or a file that is not what its hash says.
     """
-    target = ("--python-version", python, "--python-platform", platform)
-    command = ("--requirements", str(requirements), *target, "--target", str(folder))
+    command = _options(requirements, target.python, target.platform, folder)
     if _uv("--offline", *command) is None:
         return
     if (stderr := _uv(*command)) is not None:
-        raise _translated(stderr, requirements, python, platform, alternatives)
+        raise _translated(stderr, requirements, target, alternatives)
 
 
 def origins(folder: Path) -> dict[str, str]:
@@ -66,6 +65,11 @@ def origins(folder: Path) -> dict[str, str]:
         with record.open(newline="", encoding="utf-8") as rows:
             found.update({row[0]: f"{name.replace('_', '-')} {version}" for row in csv.reader(rows)})
     return found
+
+
+def _options(requirements: Path, python: str, platform: str, folder: Path) -> list[str]:
+    target = ["--python-version", python, "--python-platform", platform]
+    return ["--requirements", str(requirements), *target, "--target", str(folder)]
 
 
 def _uv(*arguments: str) -> str | None:
@@ -84,7 +88,7 @@ def _uv(*arguments: str) -> str | None:
 
 
 def _translated(
-    stderr: str, requirements: Path, python: str, platform: str, alternatives: Sequence[Alternative]
+    stderr: str, requirements: Path, target: Target, alternatives: Sequence[Alternative]
 ) -> SlsMlError:
     text = " ".join(stderr.split())
     where = str(requirements)
@@ -106,11 +110,11 @@ def _translated(
     if match := _NO_WHEEL.search(text):
         ways = list(_ways_out(requirements, alternatives))
         return UnsupportedError(
-            f"{match[1]} {match[2]} has no wheel for Python {python} on {platform}",
+            f"{match[1]} {match[2]} has no wheel for {target}",
             code="no-wheel-for-target",
             where=where,
             why="functions are built from wheels alone: nothing is compiled for another machine",
-            mend=f"has wheels for all pins: {' or '.join(ways)}" if ways else "pin a version that has one",
+            mend=f"every pin has a wheel with {' or '.join(ways)}" if ways else "pin a version that has one",
         )
     if match := _UNKNOWN.search(text) or _NO_VERSION.search(text):
         name = " ".join(match.groups())
@@ -137,8 +141,7 @@ def _translated(
 def _ways_out(requirements: Path, alternatives: Sequence[Alternative]) -> Iterator[str]:
     for python, platform, words in alternatives:
         with tempfile.TemporaryDirectory() as folder:
-            target = ("--python-version", python, "--python-platform", platform, "--target", folder)
-            if _uv("--dry-run", "--requirements", str(requirements), *target) is None:
+            if _uv("--dry-run", *_options(requirements, python, platform, Path(folder))) is None:
                 yield words
 
 
