@@ -26,6 +26,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 from botocore.httpsession import URLLib3Session
+from botocore.parsers import ResponseParserError
 
 from sls_ml.errors import ApplyError, ExternalError, SlsMlError
 from sls_ml.provider.aws import names
@@ -179,6 +180,14 @@ def translated(doing: str) -> Iterator[None]:
         raise _refusal(error, doing) from error
     except ParamValidationError:
         raise  # the call itself is wrong: a bug of ours
+    except ResponseParserError as error:
+        raise ExternalError(
+            "the answer is not one of AWS",
+            code="not-aws",
+            where=doing,
+            why=str(error),
+            mend="check the proxy, and AWS_ENDPOINT_URL where it is set",
+        ) from error
     except BotoCoreError as error:
         raise _trouble(error, doing) from error
 

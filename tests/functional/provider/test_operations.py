@@ -1,0 +1,149 @@
+"""Objects, logs and signed calls against a real server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from moto.s3.models import s3_backends
+
+from sls_ml.errors import ExternalError
+from sls_ml.provider.aws import operate
+from sls_ml.provider.aws.client import MissingError
+from sls_ml.provider.base import Target
+
+Aws = Callable[[str], Any]
+BUCKET = "scored-objects"
+NOW = int(time.time()) * 1000
+"""Milliseconds since the epoch; the server takes no events of another age."""
+
+
+@pytest.fixture
+def bucket(aws: Aws) -> str:
+    """URI of an empty bucket."""
+    aws("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return f"s3://{BUCKET}"
+
+
+def test_an_object_is_read_as_it_was_written(target: Target, bucket: str) -> None:
+    # GIVEN a bucket
+    operations = operate(target)
+    # WHEN an object is written
+    operations.put_object(f"{bucket}/in/a.csv", b"age\n41\n")
+    # THEN it is read and listed
+    assert operations.read_object(f"{bucket}/in/a.csv") == b"age\n41\n"
+    assert [(each.uri, each.bytes) for each in operations.list_objects(f"{bucket}/in/")] == [
+        (f"{bucket}/in/a.csv", 7)
+    ]
+
+
+def test_an_object_that_is_not_there_is_missing(target: Target, bucket: str) -> None:
+    # GIVEN an empty bucket
+    # WHEN an object is read
+    # THEN it is missing
+    with pytest.raises(MissingError):
+        operate(target).read_object(f"{bucket}/in/a.csv")
+
+
+def test_waiting_finds_the_object_with_the_suffix(target: Target, bucket: str) -> None:
+    # GIVEN a result of two objects
+    operations = operate(target)
+    operations.put_object(f"{bucket}/out/a.csv/1/part-00000.csv", b"1\n")
+    operations.put_object(f"{bucket}/out/a.csv/1/manifest.json", b"{}")
+    # WHEN the manifest is waited for
+    found = operations.wait_for_object(f"{bucket}/out/a.csv/", "/manifest.json", timeout=5)
+    # THEN it is found
+    assert found.uri == f"{bucket}/out/a.csv/1/manifest.json"
+
+
+def test_waiting_in_vain_ends(target: Target, bucket: str) -> None:
+    # GIVEN an empty bucket
+    # WHEN an object is waited for
+    with pytest.raises(ExternalError) as caught:
+        operate(target).wait_for_object(f"{bucket}/out/", "/manifest.json", timeout=0)
+    # THEN it ends
+    assert caught.value.code == "object-late"
+
+
+def test_the_log_is_read_in_order(target: Target, aws: Aws) -> None:
+    # GIVEN a log of two streams
+    logs = aws("logs")
+    logs.create_log_group(logGroupName="/aws/lambda/fn")
+    for stream, events in {"one": [(1, "first"), (3, "third")], "two": [(2, "second")]}.items():
+        logs.create_log_stream(logGroupName="/aws/lambda/fn", logStreamName=stream)
+        logs.put_log_events(
+            logGroupName="/aws/lambda/fn",
+            logStreamName=stream,
+            logEvents=[{"timestamp": NOW + second * 1000, "message": text} for second, text in events],
+        )
+    # WHEN it is read from the second event on
+    events = list(operate(target).logs("fn", since=NOW / 1000 + 2))
+    # THEN the events come in the order of their time
+    assert [(each.stream, each.message) for each in events] == [("two", "second"), ("one", "third")]
+
+
+def test_eventbridge_is_switched_on_beside_other_notifications(target: Target, aws: Aws, bucket: str) -> None:
+    # GIVEN a bucket that announces its objects to a queue
+    queue = aws("sqs").create_queue(QueueName="other")["QueueUrl"]
+    arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    aws("s3").put_bucket_notification_configuration(
+        Bucket=BUCKET,
+        NotificationConfiguration={
+            "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]
+        },
+    )
+    operations = operate(target)
+    before = operations.announces_objects(BUCKET)
+    # WHEN EventBridge is switched on
+    operations.announce_objects(BUCKET)
+    # THEN both are told (the server's own GET leaves EventBridge out)
+    assert not before
+    kept = s3_backends["123456789012"]["aws"].buckets[BUCKET].notification_configuration
+    assert kept.event_bridge is not None
+    assert [each.arn for each in kept.queue] == [arn]
+
+
+@pytest.fixture
+def endpoint() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """An HTTP server that answers what it was sent, and the headers of the requests that it got."""
+    received: list[dict[str, str]] = []
+
+    class Echo(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append({name.lower(): value for name, value in self.headers.items()})
+            body = self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", received
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_call_is_signed_where_it_must_be(
+    target: Target, endpoint: tuple[str, list[dict[str, str]]], signed: bool
+) -> None:
+    # GIVEN an endpoint
+    url, received = endpoint
+    # WHEN it is called
+    answer = operate(target).invoke(url, "/predict", body=b'{"rows":[]}', signed=signed)
+    # THEN its answer comes back, and the call carried a signature for Lambda or none
+    assert (answer.status, answer.body) == (200, b'{"rows":[]}')
+    (headers,) = received
+    assert headers["content-type"] == "application/json"
+    assert ("/eu-west-1/lambda/aws4_request" in headers.get("authorization", "")) is signed
