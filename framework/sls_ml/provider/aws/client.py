@@ -16,6 +16,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     CredentialRetrievalError,
+    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
@@ -207,7 +208,7 @@ def _trouble(error: BotoCoreError, doing: str) -> ExternalError:
             mend = "check AWS_PROFILE against ~/.aws/config"
         case NoRegionError():
             what, code, mend = "no AWS region is set", "no-region", "set `region` in sls-ml.yaml"
-        case HTTPClientError():
+        case EndpointConnectionError() | HTTPClientError():
             what, code = "AWS cannot be reached", "unreachable"
             mend = "check the network, the proxy and the region's name"
         case _:

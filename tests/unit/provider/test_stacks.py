@@ -1,0 +1,128 @@
+"""Operations of CloudFormation that a local server never shows: failures, and joining one that runs.
+
+The answers are recorded ones; botocore's stubber checks each call against the service's own model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from sls_ml.errors import ApplyError
+from sls_ml.provider.aws.client import Client
+from sls_ml.provider.aws.stacks import Stacks
+from sls_ml.provider.base import Changes, Progress, Target
+
+STACK = "sls-ml-credit-risk-dev"
+STACK_ID = f"arn:aws:cloudformation:eu-west-1:123456789012:stack/{STACK}/1"
+TOKEN = f"arn:aws:cloudformation:eu-west-1:123456789012:changeSet/{STACK}/1"
+WHEN = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.fixture
+def client() -> Client:
+    keys = {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "of-no-use"}
+    client = Client(Target(region="eu-west-1", stage="dev", endpoint_url="http://127.0.0.1:9", **keys))
+    client.poll_seconds = 0.0
+    return client
+
+
+@pytest.fixture
+def answers(client: Client) -> Iterator[Stubber]:
+    with Stubber(client.cloudformation) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def stack(stubber: Stubber, status: str) -> None:
+    found = {"StackName": STACK, "StackId": STACK_ID, "StackStatus": status, "CreationTime": WHEN}
+    stubber.add_response("describe_stacks", {"Stacks": [found]})
+
+
+def events(stubber: Stubber, *found: dict[str, Any]) -> None:
+    stubber.add_response("describe_stack_events", {"StackEvents": list(found)})
+
+
+def change_set(stubber: Stubber, status: str) -> None:
+    stubber.add_response(
+        "describe_change_set", {"ExecutionStatus": status, "Status": "CREATE_COMPLETE", "Changes": []}
+    )
+
+
+def event(number: int, resource: str, status: str, reason: str = "") -> dict[str, Any]:
+    whole = resource == STACK
+    body = {
+        "StackId": STACK_ID,
+        "EventId": f"event-{number}",
+        "StackName": STACK,
+        "LogicalResourceId": resource,
+        "PhysicalResourceId": STACK_ID if whole else resource,
+        "ResourceType": "AWS::CloudFormation::Stack" if whole else "AWS::Lambda::Function",
+        "ResourceStatus": status,
+        "Timestamp": WHEN,
+    }
+    return {**body, "ResourceStatusReason": reason} if reason else body
+
+
+EARLIER = event(1, STACK, "CREATE_COMPLETE")
+STARTED = event(2, STACK, "UPDATE_IN_PROGRESS", "User Initiated")
+CANCELLED = event(3, "ScoreFunction", "UPDATE_FAILED", "Resource update cancelled")
+FAILED = event(4, "PredictFunction", "UPDATE_FAILED", "The role cannot be assumed by Lambda.")
+BACK = event(5, STACK, "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update")
+DONE = event(6, STACK, "UPDATE_ROLLBACK_COMPLETE")
+
+
+def test_a_failed_update_names_its_cause(client: Client, answers: Stubber) -> None:
+    # GIVEN an update of which one resource fails, and another is cancelled with it
+    change_set(answers, "AVAILABLE")
+    stack(answers, "CREATE_COMPLETE")
+    events(answers, EARLIER)
+    answers.add_response("execute_change_set", {})
+    stack(answers, "UPDATE_IN_PROGRESS")
+    events(answers, STARTED, EARLIER)
+    stack(answers, "UPDATE_ROLLBACK_COMPLETE")
+    events(answers, DONE, BACK, FAILED, CANCELLED, STARTED, EARLIER)
+    # WHEN it is carried out
+    seen: list[Progress] = []
+    with pytest.raises(ApplyError) as caught:
+        seen.extend(Stacks(client).execute(Changes(items=(), token=TOKEN, stack=STACK)))
+    # THEN every event was told once, in order, and the error names the one that failed by itself
+    assert [(each.subject, each.status) for each in seen] == [
+        (STACK, "started"),
+        ("ScoreFunction", "failed"),
+        ("PredictFunction", "failed"),
+        (STACK, "started"),
+        (STACK, "done"),
+    ]
+    assert str(caught.value) == (
+        "PredictFunction failed; the previous release is back in place\n"
+        f"  where: PredictFunction (AWS::Lambda::Function), stack {STACK}\n"
+        "  why: The role cannot be assumed by Lambda."
+    )
+
+
+def test_an_interrupted_deploy_is_joined(client: Client, answers: Stubber) -> None:
+    # GIVEN a plan that is being carried out already
+    change_set(answers, "EXECUTE_IN_PROGRESS")
+    stack(answers, "UPDATE_IN_PROGRESS")
+    events(answers, STARTED, EARLIER)
+    stack(answers, "UPDATE_COMPLETE")
+    events(answers, event(3, STACK, "UPDATE_COMPLETE"), STARTED, EARLIER)
+    # WHEN it is carried out again
+    progress = list(Stacks(client).execute(Changes(items=(), token=TOKEN, stack=STACK)))
+    # THEN nothing is executed twice, and the operation is followed from its beginning
+    assert [each.status for each in progress] == ["started", "done"]
+
+
+def test_a_plan_that_is_gone_is_stale(client: Client, answers: Stubber) -> None:
+    # GIVEN a plan that another deploy has thrown away
+    answers.add_client_error("describe_change_set", "ChangeSetNotFound", "ChangeSet [x] does not exist")
+    # WHEN it is carried out
+    with pytest.raises(ApplyError) as caught:
+        list(Stacks(client).execute(Changes(items=(), token=TOKEN, stack=STACK)))
+    # THEN that is said
+    assert caught.value.code == "plan-stale"
