@@ -1,0 +1,87 @@
+"""Finds the position of a value in a fitted list of categories: the base of all encoders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from sls_ml.artifact.converters.graph import Graph, Tensor
+from sls_ml.errors import ModelError
+
+NULL_STRING = "nan"
+"""How a missing value arrives in a tensor of strings."""
+
+
+def split_columns(tensors: list[Tensor]) -> list[Tensor]:
+    """One tensor ``[N, 1]`` for each feature."""
+    columns = []
+    for tensor in tensors:
+        if tensor.width is None:
+            columns.append(tensor.reshape(-1, 1))
+        else:
+            columns += [tensor.columns([at]) for at in range(tensor.width)]
+    return columns
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a category stands for the missing value: None or NaN."""
+    return value is None or (isinstance(value, float) and bool(np.isnan(value)))
+
+
+def positions(graph: Graph, column: Tensor, categories: npt.NDArray[Any]) -> Tensor:
+    """Where each value stands in the categories, int64; -1 where it is not among them.
+
+    Args:
+        graph: The graph to add to.
+        column: Strings or numbers (compared in double precision), of any shape, which the result has too.
+        categories: Distinct values, None or NaN for missing.
+    """
+    version = 2 if column.kind == "string" else 4
+    node = onnx.NodeProto(op_type="LabelEncoder", domain="ai.onnx.ml", name=graph.name("LabelEncoder"))
+    if column.kind == "string":
+        keys = [NULL_STRING if is_missing(value) else str(value) for value in categories]
+        if len(set(keys)) < len(keys):
+            raise ModelError(
+                "two categories look the same as text",
+                code="categories-look-alike",
+                why=f"one of {keys[:8]} stands for two values; missing is spelt {NULL_STRING!r}",
+                mend="give the categories distinct texts",
+            )
+        keys_ = node.attribute.add(name="keys_strings", type=onnx.AttributeProto.STRINGS)
+        keys_.strings.extend(key.encode() for key in keys)
+        values = node.attribute.add(name="values_int64s", type=onnx.AttributeProto.INTS)
+        values.ints.extend(range(len(keys)))
+        node.attribute.add(name="default_int64", type=onnx.AttributeProto.INT, i=-1)
+    else:
+        column = column.cast("float64")
+        numbers = np.asarray([np.nan if is_missing(v) else v for v in categories], dtype=np.float64)
+        for name, array in (
+            ("keys_tensor", numbers),
+            ("values_tensor", np.arange(len(numbers))),
+            ("default_tensor", np.asarray([-1])),
+        ):
+            attribute = node.attribute.add(name=name, type=onnx.AttributeProto.TENSOR)
+            attribute.t.CopyFrom(onnx.numpy_helper.from_array(array, name))
+    found = Tensor(graph, graph.name("position"), "int64", column.width)
+    node.input.append(column.name)
+    node.output.append(found.name)
+    graph.add(node, version)
+    return found
+
+
+def missing(graph: Graph, column: Tensor, marker: Any = np.nan) -> Tensor:
+    """Which values are missing, bool, in the shape of `column`.
+
+    Args:
+        graph: The graph to add to.
+        column: Strings or numbers.
+        marker: The value that means missing; NaN, None, a number or a string.
+    """
+    if column.kind == "string":
+        return positions(graph, column, np.asarray([marker], dtype=object)) >= 0
+    if is_missing(marker):
+        return graph.op("IsNaN", column)
+    return graph.equal(column, float(marker))

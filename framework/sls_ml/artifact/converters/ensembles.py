@@ -1,0 +1,178 @@
+"""Writes decision trees as ONNX tree ensembles, from flat arrays, a whole forest at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from sls_ml.artifact.converters.graph import Graph, Tensor
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+_DOMAIN = "ai.onnx.ml"
+_LESS_OR_EQUAL, _MEMBER = 0, 6
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Trees laid end to end; every array has one entry for each node.
+
+    Attributes:
+        left, right: Position of the children in these arrays; -1 for a leaf.
+        feature: Column that an inner node looks at.
+        split: An inner node goes left where ``x <= split``.
+        missing_left: Whether an inner node sends NaN to the left.
+        value: What a leaf adds, ``[nodes, values]``.
+        target: Output column to which a leaf adds, where `value` has one column.
+        roots: Position of each tree's root.
+        members: Values that go left, by position of the inner nodes that test for membership instead.
+    """
+
+    left: Ints
+    right: Ints
+    feature: Ints
+    split: Floats
+    missing_left: Bools
+    value: Floats
+    target: Ints
+    roots: Ints
+    members: dict[int, Sequence[float]]
+
+    @staticmethod
+    def join(trees: Sequence[Trees]) -> Trees:
+        """Lay trees end to end."""
+        offsets = np.cumsum([0, *(len(tree.left) for tree in trees)])
+        members = {
+            at + int(offset): values
+            for tree, offset in zip(trees, offsets, strict=False)
+            for at, values in tree.members.items()
+        }
+
+        def children(side: str) -> Ints:
+            arrays = (getattr(tree, side) for tree in trees)
+            moved = (np.where(a < 0, -1, a + offset) for a, offset in zip(arrays, offsets, strict=False))
+            return np.concatenate(list(moved))
+
+        return Trees(
+            left=children("left"),
+            right=children("right"),
+            feature=np.concatenate([t.feature for t in trees]),
+            split=np.concatenate([t.split for t in trees]),
+            missing_left=np.concatenate([t.missing_left for t in trees]),
+            value=np.concatenate([t.value for t in trees]),
+            target=np.concatenate([t.target for t in trees]),
+            roots=np.concatenate([t.roots + o for t, o in zip(trees, offsets, strict=False)]),
+            members=members,
+        )
+
+
+def summed(graph: Graph, x: Tensor, trees: Trees, targets: int) -> Tensor:
+    """The sum of the leaves that each row reaches, ``[N, targets]``, in the precision of `x`.
+
+    One `TreeEnsemble` of ai.onnx.ml 5, the smallest form there is.
+
+    Args:
+        graph: The graph to add to.
+        x: Features, float64 or float32 ``[N, features]``.
+        trees: Trees whose leaves have one value each.
+        targets: Number of output columns.
+    """
+    trees = _with_inner_roots(trees)
+    leaf = trees.left < 0
+    inner = ~leaf
+    number = np.where(leaf, np.cumsum(leaf), np.cumsum(inner)) - 1
+    left, right = trees.left[inner], trees.right[inner]
+    y = Tensor(graph, graph.name("trees"), x.kind, targets)
+    node = onnx.NodeProto(op_type="TreeEnsemble", domain=_DOMAIN, name=graph.name("TreeEnsemble"))
+    node.input.append(x.name)
+    node.output.append(y.name)
+    _ints(node, "tree_roots", number[trees.roots])
+    _ints(node, "nodes_featureids", trees.feature[inner])
+    _tensor(node, "nodes_splits", trees.split[inner].astype(x.kind))
+    _ints(node, "nodes_truenodeids", number[left])
+    _ints(node, "nodes_falsenodeids", number[right])
+    _ints(node, "nodes_trueleafs", leaf[left])
+    _ints(node, "nodes_falseleafs", leaf[right])
+    if trees.missing_left[inner].any():
+        _ints(node, "nodes_missing_value_tracks_true", trees.missing_left[inner])
+    _ints(node, "leaf_targetids", trees.target[leaf])
+    _tensor(node, "leaf_weights", trees.value[leaf, 0].astype(x.kind))
+    modes = np.full(len(leaf), _LESS_OR_EQUAL, dtype=np.uint8)
+    modes[list(trees.members)] = _MEMBER
+    _tensor(node, "nodes_modes", modes[inner])
+    if trees.members:
+        listed = [[*trees.members[at], np.nan] for at in sorted(trees.members)]
+        _tensor(node, "membership_values", np.concatenate(listed).astype(x.kind))
+    for name, number_ in (("n_targets", targets), ("aggregate_function", 1), ("post_transform", 0)):
+        node.attribute.add(name=name, type=onnx.AttributeProto.INT, i=number_)
+    graph.add(node, 5)
+    return y
+
+
+def summed_rows(graph: Graph, x: Tensor, trees: Trees) -> Tensor:
+    """The sum of the leaves' rows of values, float64 ``[N, values]``.
+
+    A `TreeEnsemble` gives one value a leaf. So each tree has an output column of its own, where its leaf
+    names a row in a table of the distinct rows of values, and the rows are added up outside. That is smaller
+    than a copy of the forest for each value, and as exact.
+
+    Args:
+        graph: The graph to add to.
+        x: Features, float32 ``[N, features]``.
+        trees: Trees whose leaves have a row of values, at most 2**24 distinct ones.
+    """
+    leaf = trees.left < 0
+    table, row = np.unique(trees.value[leaf], axis=0, return_inverse=True)
+    value = np.zeros((len(leaf), 1))
+    value[leaf, 0] = row.ravel()
+    sizes = np.diff(np.append(trees.roots, len(leaf)))
+    own = np.repeat(np.arange(len(sizes)), sizes)
+    rows = summed(graph, x, replace(trees, value=value, target=own), len(sizes)).cast("int64")
+    return graph.concat([graph.total(graph.pick(column, rows)) for column in table.T])
+
+
+def rounded_down(split: Floats) -> Floats:
+    """The largest float32 values not above these, so that ``x <= split`` stays true for every float32 x."""
+    down = split.astype(np.float32)
+    return np.where(down > split, np.nextafter(down, np.float32(-np.inf)), down).astype(np.float64)
+
+
+def _with_inner_roots(trees: Trees) -> Trees:
+    """Put a test above every root that is a leaf: a `TreeEnsemble` has no trees without one.
+
+    Both sides of the test lead to the leaf, which is how the operator spells a constant tree.
+    """
+    bare = trees.roots[trees.left[trees.roots] < 0]
+    if not len(bare):
+        return trees
+    count, more = len(trees.left), len(bare)
+    roots = trees.roots.copy()
+    roots[trees.left[roots] < 0] = count + np.arange(more)
+    zeros = np.zeros(more, dtype=np.int64)
+    return replace(
+        trees,
+        left=np.append(trees.left, bare),
+        right=np.append(trees.right, bare),
+        feature=np.append(trees.feature, zeros),
+        split=np.append(trees.split, zeros.astype(np.float64)),
+        missing_left=np.append(trees.missing_left, zeros.astype(bool)),
+        value=np.concatenate([trees.value, np.zeros((more, trees.value.shape[1]))]),
+        target=np.append(trees.target, zeros),
+        roots=roots,
+    )
+
+
+def _ints(node: onnx.NodeProto, name: str, values: npt.NDArray[np.generic]) -> None:
+    attribute = node.attribute.add(name=name, type=onnx.AttributeProto.INTS)
+    attribute.ints.extend(values.astype(np.int64).tolist())
+
+
+def _tensor(node: onnx.NodeProto, name: str, values: npt.NDArray[np.generic]) -> None:
+    attribute = node.attribute.add(name=name, type=onnx.AttributeProto.TENSOR)
+    attribute.t.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))

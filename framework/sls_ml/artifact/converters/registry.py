@@ -1,0 +1,145 @@
+"""Tells skl2onnx about our converters, and lets users add theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from skl2onnx import update_registered_converter
+from skl2onnx._parse import _parse_sklearn
+from skl2onnx.common import _topology
+from sklearn.base import ClusterMixin, is_classifier, is_outlier_detector
+
+from sls_ml.artifact.converters.graph import Graph, Kind, Tensor, declared, kind_of
+
+Outputs = Tensor | tuple[Tensor, ...]
+Convert = Callable[[Any, Tensor, Graph], Outputs]
+ConvertColumns = Callable[[Any, list[Tensor], Graph], Outputs]
+_C = TypeVar("_C", bound=Callable[..., Outputs])
+
+_skl2onnx_version = _topology.get_default_opset_for_domain
+_registrations: dict[type, Callable[[], None]] = {}
+_registered: set[type] = set()
+_CLASSIFIER_OPTIONS = {"zipmap": [True, False], "raw_scores": [True, False], "nocl": [True, False]}
+
+
+def converter(*classes: type, output: Kind = "float64", columns: bool = False) -> Callable[[_C], _C]:
+    """Register a function that converts fitted estimators of these classes to ONNX.
+
+    For a transformer of your own::
+
+        @converter(LogRatio)
+        def log_ratio(model: LogRatio, x: Tensor, graph: Graph) -> Tensor:
+            return graph.op("Log", x.columns([0]) / x.columns([1])) * model.scale_
+
+    The function takes the estimator, its input and the graph, and returns one tensor ``[N, C]`` for a
+    regressor or transformer; a tuple (label ``[N]``, scores ``[N, C]``) for a classifier, an outlier
+    detector or a clusterer. The input `x` is one float64 tensor ``[N, features]``; with ``columns=True`` it
+    is the list of all tensors that feed the estimator, strings among them, in the order of the features.
+    Anything that `Tensor` and `Graph` do not spell is ``graph.op("AnyOnnxOperator", ...)``.
+
+    Args:
+        classes: Classes of estimators; subclasses are not included.
+        output: Kind of a transformer's output: ``float64``, ``int64``, ``bool`` or ``string``; ``same``
+            for that of its first input where it is a string.
+        columns: Whether the function takes the list of tensors.
+    """
+
+    def register_function(function: _C) -> _C:
+        for cls in classes:
+            _registrations[cls] = partial(_register, cls, function, output, columns)
+            _registered.discard(cls)
+        return function
+
+    return register_function
+
+
+def forwards(cls: type, part: Callable[[Any], Any]) -> None:
+    """Register an estimator that predicts exactly as one of its parts, such as a search."""
+
+    def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+        inner = part(model)
+        scope.add_options(id(inner), scope.options.get(id(model)) if scope.options else None)
+        return _parse_sklearn(scope, inner, inputs, custom_parsers=custom_parsers)
+
+    def never(scope: Any, operator: Any, container: Any) -> None:
+        raise NotImplementedError
+
+    def update() -> None:
+        update_registered_converter(
+            cls, f"Sls{cls.__name__}", _no_shape, never, parser=parse, options=_CLASSIFIER_OPTIONS
+        )
+
+    _registrations[cls] = update
+
+
+def owns(cls: type) -> bool:
+    """Whether estimators of this class have a converter of ours or of the user's."""
+    return cls in _registrations
+
+
+def register() -> None:
+    """Make skl2onnx use our converters; calling it again adds only what is new."""
+    _topology.get_default_opset_for_domain = _highest_version
+    for cls in _registrations.keys() - _registered:
+        _registrations[cls]()
+        _registered.add(cls)
+
+
+def _register(cls: type, function: Callable[..., Outputs], output: Kind, columns: bool) -> None:
+    def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ARG001
+        operator = scope.declare_local_operator(f"Sls{cls.__name__}", model)
+        operator.inputs = inputs
+        for name, kind in _output_kinds(model, inputs, output):
+            operator.outputs.append(scope.declare_local_variable(name, declared(kind, [None, None])))
+        return operator.outputs
+
+    def convert(scope: Any, operator: Any, container: Any) -> None:
+        graph = Graph(scope, container)
+        tensors = [Tensor(graph, v.full_name, kind_of(v.type), _width(v)) for v in operator.inputs]
+        fed = tensors if columns else graph.concat([t.cast("float64") for t in tensors])
+        result = function(operator.raw_operator, fed, graph)
+        found = result if isinstance(result, tuple) else (result,)
+        for variable, tensor in zip(operator.outputs, found, strict=True):
+            kind = kind_of(variable.type)
+            one_dimension = len(found) > 1 and variable is operator.outputs[0]
+            variable.set_type(declared(kind, [None] if one_dimension else [None, tensor.width]))
+            container.add_node(
+                "Identity", tensor.cast(kind).name, variable.full_name, name=graph.name("result")
+            )
+
+    update_registered_converter(
+        cls, f"Sls{cls.__name__}", _no_shape, convert, parser=parse, options=_CLASSIFIER_OPTIONS
+    )
+
+
+def _highest_version(domain: str) -> int | None:
+    """The newest version of a domain that may be in a graph.
+
+    skl2onnx refuses a finished graph above ai.onnx.ml 3; `TreeEnsemble` is of 5.
+    """
+    version: int | None = 5 if domain == "ai.onnx.ml" else _skl2onnx_version(domain)
+    return version
+
+
+def _no_shape(operator: Any) -> None:
+    """Types are set by the converter, which skl2onnx calls right after."""
+
+
+def _output_kinds(model: Any, inputs: Sequence[Any], output: Kind) -> list[tuple[str, Kind]]:
+    if is_classifier(model):
+        kind = "string" if model.classes_.dtype.kind in "OUS" else "int64"
+        scores = "probabilities" if hasattr(model, "predict_proba") else "scores"
+        return [("label", kind), (scores, "float64")]
+    if is_outlier_detector(model) or isinstance(model, ClusterMixin):
+        return [("label", "int64"), ("scores", "float64")]
+    if output == "same":
+        output = "string" if kind_of(inputs[0].type) == "string" else "float64"
+    return [("variable", output)]
+
+
+def _width(variable: Any) -> int | None:
+    shape = variable.type.shape
+    width = shape[1] if shape is not None and len(shape) == 2 else None
+    return None if width is None else int(width)
