@@ -36,12 +36,14 @@ layers: .venv/ready
 
 fresh: .venv/ready ## generated code and artifacts of the samples are what their sources say
 	$(BIN)/python .ci/samples.py check
+	$(BIN)/python .ci/docs.py check
 
 unit: .venv/ready
 	$(BIN)/python -m pytest -n 2 -q tests/unit
 
 regen: .venv/ready ## write the samples' artifacts and handlers, and the golden files, again
 	$(BIN)/python .ci/samples.py write
+	$(BIN)/python .ci/docs.py write
 	SLS_ML_REGEN=1 $(BIN)/python -m pytest -q tests -k golden
 
 sweep: .venv/ready ## convert every scikit-learn estimator and write docs/estimators.md

@@ -32,7 +32,10 @@ def check(project: Project) -> list[str]:
         for name, artifact in made.items():
             for file in sorted(artifact.manifest["files"]):
                 checked_in = project.artifacts_folder / name / artifact.digest / file
-                if not checked_in.exists() or checked_in.read_bytes() != (artifact.folder / file).read_bytes():
+                if (
+                    not checked_in.exists()
+                    or checked_in.read_bytes() != (artifact.folder / file).read_bytes()
+                ):
                     problems.append(f"{checked_in.relative_to(ROOT)} differs")
     stale = deploy.stale_files(project)
     return problems + [f"{path} is not what the spec generates" for path in stale]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sls_ml import __version__
-from sls_ml.cli import deploying, describing, embedded, making, using
+from sls_ml.cli import deploying, describing, embedded, making, starting, using
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +28,7 @@ def _options(
 
 
 for _group, _commands in (
+    ("Begin", (starting.init,)),
     ("Build", (making.convert, making.inspect, making.generate, making.package)),
     ("Deploy", (deploying.bootstrap, deploying.plan, deploying.deploy, deploying.destroy)),
     ("Use", (using.invoke, using.score, using.status, using.logs)),

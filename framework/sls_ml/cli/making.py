@@ -142,7 +142,9 @@ def package(
     spec = read(project, stage)
     prepared = story.prepare(spec, frozen=frozen, narrator=output)
     packages = {
-        name: built for name, built in story.package(prepared, output).items() if not functions or name in functions
+        name: built
+        for name, built in story.package(prepared, output).items()
+        if not functions or name in functions
     }
     output.document(
         {"packages": {name: _package(built, explain=explain) for name, built in packages.items()}}
