@@ -1,0 +1,1 @@
+"""One file per library: a fitted model becomes an ONNX graph."""

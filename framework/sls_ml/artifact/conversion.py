@@ -1,0 +1,265 @@
+"""The story of a conversion: model and sample in, an artifact that passed the parity gate out."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from sls_ml.artifact import adversarial, drift, parity, signature, slim, structure
+from sls_ml.artifact import manifest as manifests
+from sls_ml.artifact.artifact import Artifact
+from sls_ml.artifact.diagnosis import diverging_step, parity_error
+from sls_ml.artifact.exporters import sklearn as exporter
+from sls_ml.artifact.extras import need
+from sls_ml.artifact.original import Original, original
+from sls_ml.artifact.sample import fit_sample
+from sls_ml.artifact.source import read_model
+from sls_ml.errors import ModelError, ParityError, SlsMlError, UsageError
+from sls_ml.spec.model import Engine, Tolerance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CAPI, _PYTHON = "ort_capi", "ort_python"
+_NARROWING = (None, "final", "all")
+"""Where to narrow to float32, in the order of trying; the gate takes the first that answers as the original."""
+
+_GATED_ROWS = 4000
+"""Sample rows that the gate compares; the drift reference counts all."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One graph that may become the artifact's: its manifest so far, its bytes, and what the gate said."""
+
+    manifest: dict[str, Any]
+    graph: bytes
+    verdict: parity.Verdict
+
+
+def build(
+    model: object,
+    sample: object,
+    *,
+    name: str,
+    tolerance: Tolerance | None = None,
+    trust: bool = False,
+    engine: Engine = "auto",
+) -> Artifact:
+    """Convert a trained model into an artifact.
+
+    Args:
+        model: A fitted scikit-learn estimator, or the path of a .skops, .joblib or .pkl file.
+        sample: Rows like those that the model will see: a DataFrame, a 2-D array, a list of dicts, a list of
+            texts, or the path of a .csv, .jsonl or .parquet file. Columns that the model does not read, such
+            as the target, may be there.
+        name: The model's name in the spec.
+        tolerance: How far the artifact may be from the original; None takes the spec's defaults.
+        trust: Whether code that a model file brings may run.
+        engine: The engine that must be able to serve the artifact; ``auto`` takes any.
+
+    Raises:
+        ModelError: The model or the sample cannot be used.
+        ParityError: The converted model does not answer as the original.
+        ExternalError: An extra is not installed.
+    """
+    started = time.monotonic()
+    _check_engine(engine)
+    need("sklearn")
+    estimator = read_model(Path(model), trust=trust) if isinstance(model, (str, Path)) else model
+    with _step("read the sample"):
+        judge = original(estimator, fit_sample(estimator, sample))
+    with _step("find the signature"):
+        base = _base_manifest(name, judge)
+        rows, made = _rows(judge, base)
+        expected = judge.answers(rows)
+    limits = tolerance or Tolerance()
+    chosen = _first_exact(judge, base, rows, expected, limits)
+    with _step("check the engines"):
+        verdicts, files = _all_engines(judge, chosen, rows, expected, limits)
+    engines = [verdict.engine for verdict in verdicts if verdict.difference is None]
+    if engine != "auto":
+        engines = _only(engine, engines, verdicts)
+    manifest = {
+        **chosen.manifest,
+        "engines": engines,
+        "files": {file: manifests.entry(data) for file, data in files.items()},
+    }
+    report = _report(verdicts, len(rows) - made, made, time.monotonic() - started)
+    return Artifact(manifest=manifest, files=files, report=report)
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in get_args(Engine):
+        raise UsageError(
+            f"There is no engine {engine!r}.",
+            code="engine-unknown",
+            mend=f"use one of {', '.join(get_args(Engine))}",
+        )
+
+
+@contextmanager
+def _step(doing: str) -> Iterator[None]:
+    """Translate what a library raises, unforeseen, while a model goes through it."""
+    try:
+        yield
+    except SlsMlError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"The model cannot be converted: it failed to {doing}.",
+            code="model-unsupported",
+            why=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
+            mend="check that the model predicts its own sample; docs/models.md lists what converts",
+        ) from error
+
+
+def _base_manifest(name: str, judge: Original) -> dict[str, Any]:
+    """Give the manifest without what the graph decides: outputs, files, engines."""
+    from sls_ml.artifact.converters import NULL_STRING
+
+    inputs = signature.inputs_of(judge)
+    for entry in inputs:
+        if entry["dtype"] == "string" and entry["nullable"]:
+            entry["null"] = NULL_STRING
+    answers = judge.answers(judge.accepted(judge.sample.frame))
+    return {
+        "format": manifests.FORMAT,
+        "name": name,
+        "kind": judge.kind,
+        "inputs": inputs,
+        "tensors": signature.tensors_of(judge.model, judge.sample),
+        "classes": judge.classes,
+        "example": signature.examples_of(judge),
+        "source": {"library": "scikit-learn", "estimator": structure.describe(judge.model)},
+        "drift": drift.reference_of(judge.sample, answers),
+    }
+
+
+def _rows(judge: Original, manifest: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
+    """Give the rows of the gate, the sample's first, and how many of them are made up."""
+    import pandas as pd
+
+    frame = judge.accepted(judge.sample.frame.iloc[:_GATED_ROWS].reset_index(drop=True))
+    if not len(frame):
+        raise ModelError(
+            "The model raises on every row of the sample.",
+            code="sample-refused",
+            mend="give a sample with rows like those that the model was trained on",
+        )
+    made = parity.inside(manifest, adversarial.rows_for(judge, manifest["inputs"]))
+    rows = pd.concat([frame, made], ignore_index=True) if len(made) else frame
+    return rows, len(made)
+
+
+def _first_exact(
+    judge: Original,
+    base: Mapping[str, Any],
+    rows: pd.DataFrame,
+    expected: Mapping[str, Any],
+    tolerance: Tolerance,
+) -> _Candidate:
+    """Give the first candidate that answers as the original.
+
+    Raises:
+        ParityError: Some candidate could be run, but none answers as the original.
+        ModelError: None could be converted and run.
+    """
+    failed: list[SlsMlError] = []
+    for before in _NARROWING:
+        try:
+            with _step("convert"):
+                candidate = _candidate(judge, base, rows, expected, tolerance, before)
+        except ModelError as error:
+            failed.append(error)
+            continue
+        if candidate.verdict.difference is None:
+            return candidate
+        failed.append(_divergence(judge, base, rows, candidate.verdict, tolerance))
+    raise next((error for error in failed if isinstance(error, ParityError)), failed[0])
+
+
+def _candidate(
+    judge: Original,
+    base: Mapping[str, Any],
+    rows: pd.DataFrame,
+    expected: Mapping[str, Any],
+    tolerance: Tolerance,
+    before: str | None,
+) -> _Candidate:
+    model = exporter.export(judge.model, base["tensors"], before=before)
+    outputs = exporter.outputs_of(model, expected)
+    manifest = {**base, "outputs": outputs, "engines": [_PYTHON]}
+    slim.slim(model, outputs={output.pop("from"): output["tensor"] for output in outputs})
+    spare = slim.unused_inputs(model)
+    slim.drop_inputs(model, spare)
+    manifest["opset"] = {opset.domain: opset.version for opset in model.opset_import}
+    manifest["tensors"] = [tensor for tensor in base["tensors"] if tensor["name"] not in spare]
+    graph = slim.serialized(model)
+    served = parity.rehearse(manifest, {manifests.GRAPH: graph})
+    verdict = parity.judge_engine(judge, manifest, served, _PYTHON, rows, expected, tolerance)
+    return _Candidate(manifest, graph, verdict)
+
+
+def _divergence(
+    judge: Original,
+    base: Mapping[str, Any],
+    rows: pd.DataFrame,
+    verdict: parity.Verdict,
+    tolerance: Tolerance,
+) -> ParityError:
+    assert verdict.difference is not None  # noqa: S101 - asked for a verdict of difference only
+    return parity_error(judge, verdict, diverging_step(judge, base, rows, tolerance), tolerance)
+
+
+def _all_engines(
+    judge: Original,
+    chosen: _Candidate,
+    rows: pd.DataFrame,
+    expected: Mapping[str, Any],
+    tolerance: Tolerance,
+) -> tuple[list[parity.Verdict], dict[str, bytes]]:
+    """Judge the other engines; one that is not available here is not listed."""
+    from sls_ml_runtime.errors import EngineError
+
+    files = {manifests.GRAPH: chosen.graph}
+    verdicts = []
+    served = parity.rehearse(chosen.manifest, files)
+    with suppress(EngineError):
+        verdicts.append(parity.judge_engine(judge, chosen.manifest, served, _CAPI, rows, expected, tolerance))
+    verdicts.append(chosen.verdict)
+    return verdicts, files
+
+
+def _only(engine: str, engines: Sequence[str], verdicts: Sequence[parity.Verdict]) -> list[str]:
+    if engine in engines:
+        return [engine]
+    tried = any(verdict.engine == engine for verdict in verdicts)
+    raise ModelError(
+        f"The engine {engine} cannot serve this model.",
+        code="engine-unfit",
+        why="it does not answer as the original" if tried else "it does not cover the graph, or is not here",
+        mend=f"set `engine: auto`, or one of {', '.join(engines)}",
+    )
+
+
+def _report(verdicts: Sequence[parity.Verdict], sampled: int, made: int, seconds: float) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    tools = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx")
+    return {
+        "format": manifests.FORMAT,
+        "rows": {"sample": sampled, "adversarial": made},
+        "engines": {
+            verdict.engine: {"passed": verdict.difference is None, "worst": dict(verdict.worst)}
+            for verdict in verdicts
+        },
+        "tools": {"python": platform.python_version(), **{tool: version(tool) for tool in tools}},
+        "machine": platform.machine(),
+        "seconds": round(seconds, 3),
+    }

@@ -1,0 +1,204 @@
+"""The parity gate: the graph, run by the engines that will serve it, must answer as the original does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sls_ml.artifact import manifest as manifests
+from sls_ml.artifact.original import Original
+from sls_ml.artifact.serving import Served
+from sls_ml.artifact.signature import plain_rows
+from sls_ml.spec.model import Tolerance
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The worst row on which two models differ.
+
+    Attributes:
+        key: The answer's key.
+        row: The row as plain values.
+        expected: What the original answers for it.
+        got: What the graph answers.
+        error: How far apart, in the tolerance's own measure.
+        rows: The number of rows that differ.
+    """
+
+    key: str
+    row: dict[str, Any]
+    expected: Any
+    got: Any
+    error: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one engine's answers were worth.
+
+    Attributes:
+        engine: The engine.
+        rows: The rows compared.
+        worst: Per answer key the largest error seen: absolute for probabilities, relative to 1 + |y| for
+            values, the share of rows that differ for labels.
+        difference: The worst row out of tolerance, or None when the engine passed.
+    """
+
+    engine: str
+    rows: int
+    worst: Mapping[str, float] = field(default_factory=dict)
+    difference: Difference | None = None
+
+
+def rehearse(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Served:
+    """Lay a candidate out for its trial."""
+    listed = {name: manifests.entry(data) for name, data in files.items()}
+    return Served({**manifest, "files": listed}, files)
+
+
+def outputs(
+    served: Served, manifest: Mapping[str, Any], engine: str, frame: pd.DataFrame
+) -> dict[str, Array]:
+    """Give the graph's output tensors for rows inside the domain.
+
+    Raises:
+        sls_ml_runtime.errors.EngineError: The engine is not available here, or failed.
+    """
+    import numpy as np
+
+    rows = plain_rows(frame, [entry["dtype"] for entry in manifest["inputs"]])
+    parts: dict[str, list[Array]] = {}
+    for arrays in served.run(engine, rows):
+        for name, (dtype, shape, flat) in arrays.items():
+            kind = object if dtype == "string" else dtype
+            parts.setdefault(name, []).append(np.array(flat, dtype=kind).reshape(shape))
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def inside(manifest: Mapping[str, Any], frame: pd.DataFrame) -> pd.DataFrame:
+    """Give those of the rows that the manifest's domain admits."""
+    from sls_ml_runtime.signature import Signature
+
+    inputs = manifest["inputs"]
+    rows = plain_rows(frame, [entry["dtype"] for entry in inputs])
+    table = {entry["name"]: [row[entry["name"]] for row in rows] for entry in inputs}
+    _, kept, _ = Signature(manifest).separate(table)
+    return frame.iloc[kept].reset_index(drop=True)
+
+
+def judge_engine(
+    judge: Original,
+    manifest: Mapping[str, Any],
+    served: Served,
+    engine: str,
+    frame: pd.DataFrame,
+    expected: Mapping[str, Array],
+    tolerance: Tolerance,
+) -> Verdict:
+    """Compare an engine's answers with the original's, row by row.
+
+    Args:
+        judge: The original.
+        manifest: The manifest of the graph under test.
+        served: That graph, laid out.
+        engine: The engine that runs it.
+        frame: Rows inside the domain.
+        expected: The original's answers for them.
+        tolerance: How far apart they may be.
+
+    Raises:
+        sls_ml_runtime.errors.EngineError: The engine is not available, or failed.
+    """
+    import numpy as np
+
+    arrays = outputs(served, manifest, engine, frame)
+    worst: dict[str, float] = {}
+    found: Difference | None = None
+    free = _close_calls(expected, tolerance)
+    for output in manifest["outputs"]:
+        key = output["key"]
+        want, got = expected[key], arrays[output["tensor"]]
+        if key == "label":
+            got = _labels(got, output, judge.classes)
+            bad = np.asarray(
+                [str(a) != str(b) for a, b in zip(_plain_labels(want), got, strict=True)], dtype=bool
+            )
+            errors = (bad & ~free).astype(float)
+            worst[key] = float(errors.mean())
+        else:
+            errors = _errors(want, got.reshape(want.shape), key)
+            worst[key] = float(errors.max(initial=0.0))
+            errors = np.where(errors <= _limit(key, tolerance), 0.0, errors)
+        if errors.any() and found is None:
+            at = int(errors.argmax())
+            dtypes = [entry["dtype"] for entry in manifest["inputs"]]
+            found = Difference(
+                key=key,
+                row=plain_rows(frame.iloc[at : at + 1], dtypes)[0],
+                expected=_shown(want[at]),
+                got=_shown(got[at]),
+                error=float(errors[at]),
+                rows=int((errors > 0).sum()),
+            )
+    return Verdict(engine, len(frame), worst, found)
+
+
+def _limit(key: str, tolerance: Tolerance) -> float:
+    return tolerance.probability if key == "probability" else tolerance.value
+
+
+def _errors(want: Array, got: Array, key: str) -> Array:
+    """Give each row's largest error; a NaN or infinity on both sides is no error, on one side an endless one."""
+    import numpy as np
+
+    want, got = want.astype(float).reshape(len(want), -1), got.astype(float).reshape(len(want), -1)
+    same = (want == got) | (np.isnan(want) & np.isnan(got))
+    with np.errstate(all="ignore"):
+        errors = np.abs(want - got) / (1.0 if key == "probability" else 1.0 + np.abs(want))
+    errors = np.where(same, 0.0, np.where(np.isfinite(errors), errors, np.inf))
+    return errors.max(axis=1, initial=0.0)
+
+
+def _close_calls(expected: Mapping[str, Array], tolerance: Tolerance) -> Array:
+    """Tell for each row whether its best two answers lie so close that either label is right."""
+    import numpy as np
+
+    probability, score = expected.get("probability"), expected.get("score")
+    rows = len(next(iter(expected.values())))
+    if probability is not None and probability.shape[1] > 1:
+        best = np.sort(probability, axis=1)
+        return np.asarray(best[:, -1] - best[:, -2] <= 2 * tolerance.probability)
+    if score is not None and score.ndim == 1:
+        return np.asarray(np.abs(score) <= tolerance.value)
+    if score is not None and score.shape[1] > 1:
+        best = np.sort(score, axis=1)
+        return np.asarray(best[:, -1] - best[:, -2] <= 2 * tolerance.value * (1 + np.abs(best[:, -1])))
+    return np.zeros(rows, dtype=bool)
+
+
+def _labels(got: Array, output: Mapping[str, Any], classes: list[Any] | None) -> list[Any]:
+    values = got.ravel().tolist()
+    if output.get("positions") and classes is not None:
+        return [classes[position] for position in values]
+    return values
+
+
+def _plain_labels(want: Array) -> list[Any]:
+    return [
+        int(value) if isinstance(value, float) and value.is_integer() else value for value in want.tolist()
+    ]
+
+
+def _shown(value: Any) -> Any:
+    import numpy as np
+
+    flat = np.asarray(value).tolist()
+    return flat[:8] if isinstance(flat, list) else flat

@@ -1,0 +1,132 @@
+"""Make a graph small, plain and the same on every machine, without changing one bit of its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+GRAPH_NAME = "model"
+_TREES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
+
+
+def slim(model: Any, *, outputs: Mapping[str, str]) -> None:
+    """Slim an onnx.ModelProto in place.
+
+    Args:
+        model: The graph.
+        outputs: The graph's outputs to keep, by name, with the names that they are to have.
+    """
+    graph = model.graph
+    _rename_outputs(graph, outputs)
+    _drop_unreached(graph)
+    for node in graph.node:
+        node.doc_string = ""
+        node.name = ""
+        if node.domain == "ai.onnx.ml" and node.op_type in _TREES:
+            _slim_trees(node)
+    _plain(model)
+
+
+def unused_inputs(model: Any) -> set[str]:
+    """Give the names of the graph's inputs that no node and no output reads."""
+    read = {name for node in model.graph.node for name in node.input}
+    read |= {output.name for output in model.graph.output}
+    return {value.name for value in model.graph.input} - read
+
+
+def drop_inputs(model: Any, names: Collection[str]) -> None:
+    """Remove graph inputs in place."""
+    _keep(model.graph.input, lambda value: value.name not in names)
+
+
+def _plain(model: Any) -> None:
+    """Take off all that says who made the graph, and name each opset once."""
+    graph = model.graph
+    graph.name = GRAPH_NAME
+    graph.doc_string = ""
+    model.producer_name = model.producer_version = model.domain = model.doc_string = ""
+    model.model_version = 0
+    del model.metadata_props[:]
+    del graph.metadata_props[:]
+    del graph.value_info[:]
+    used = {node.domain for node in graph.node} | {""}
+    newest: dict[str, int] = {}
+    for opset in model.opset_import:
+        newest[opset.domain] = max(opset.version, newest.get(opset.domain, 0))
+    del model.opset_import[:]
+    for domain in sorted(used & newest.keys()):
+        model.opset_import.add(domain=domain, version=newest[domain])
+    for value in (*graph.input, *graph.output):
+        value.doc_string = ""
+
+
+def _rename_outputs(graph: Any, outputs: Mapping[str, str]) -> None:
+    """Keep the named outputs alone, under their new names."""
+    taken = {name for node in graph.node for name in (*node.input, *node.output)}
+    taken |= {value.name for value in (*graph.input, *graph.initializer)}
+    renames = dict(outputs)
+    for name in set(outputs.values()) & (taken - outputs.keys()):
+        renames[name] = f"inner_{name}"
+    _keep(graph.output, lambda value: value.name in outputs)
+    for node in graph.node:
+        node.input[:] = [renames.get(name, name) for name in node.input]
+        node.output[:] = [renames.get(name, name) for name in node.output]
+    for value in (*graph.output, *graph.initializer):
+        value.name = renames.get(value.name, value.name)
+
+
+def _drop_unreached(graph: Any) -> None:
+    """Drop nodes and initializers that no output needs."""
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            kept.append(node)
+    _replace(graph.node, reversed(kept))
+    _keep(graph.initializer, lambda value: value.name in needed)
+
+
+def _slim_trees(node: Any) -> None:
+    """Drop what a tree ensemble carries without need: hit rates, zero tracks, zero weights of classes."""
+    attributes = {attribute.name: attribute for attribute in node.attribute}
+    drop = {"nodes_hitrates"}
+    tracks = attributes.get("nodes_missing_value_tracks_true")
+    if tracks is not None and not any(tracks.ints):
+        drop.add("nodes_missing_value_tracks_true")
+    _keep(node.attribute, lambda attribute: attribute.name not in drop)
+    weights = attributes.get("class_weights")
+    if weights is None or not weights.floats:
+        return
+    # A binary ensemble with one class of weights reads its sign from them: leave these alone.
+    if len(set(attributes["class_ids"].ints)) < 2:
+        return
+    trees, nodes = attributes["class_treeids"].ints, attributes["class_nodeids"].ints
+    held = {(tree, at) for tree, at, weight in zip(trees, nodes, weights.floats, strict=True) if weight}
+    kept, last = [], None
+    for place, (tree, at, weight) in enumerate(zip(trees, nodes, weights.floats, strict=True)):
+        if weight or ((tree, at) not in held and (tree, at) != last):
+            kept.append(place)
+        last = (tree, at)
+    classes = {attributes["class_ids"].ints[place] for place in kept}
+    if classes != set(attributes["class_ids"].ints):
+        return
+    for name in ("class_ids", "class_treeids", "class_nodeids"):
+        values = attributes[name].ints
+        _replace(values, [values[place] for place in kept])
+    _replace(weights.floats, [weights.floats[place] for place in kept])
+
+
+def _keep(field: Any, wanted: Any) -> None:
+    _replace(field, [value for value in field if wanted(value)])
+
+
+def _replace(field: Any, values: Iterable[Any]) -> None:
+    kept = list(values)
+    del field[:]
+    field.extend(kept)
+
+
+def serialized(model: Any) -> bytes:
+    """Give the one byte form of a graph."""
+    return bytes(model.SerializeToString(deterministic=True))
