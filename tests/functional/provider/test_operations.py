@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,6 +22,7 @@ from sls_ml.provider.base import Target
 
 Aws = Callable[[str], Any]
 BUCKET = "scored-objects"
+GROUP = "/aws/lambda/sls-ml-credit-risk-dev-predict"
 NOW = int(time.time()) * 1000
 """Milliseconds since the epoch; the server takes no events of another age."""
 
@@ -31,10 +36,11 @@ def bucket(aws: Aws) -> str:
 
 def test_an_object_is_read_as_it_was_written(target: Target, bucket: str) -> None:
     # GIVEN a bucket
-    operations = operate(target)
+    operations = operate(target, "credit-risk", "dev")
     # WHEN an object is written
-    operations.put_object(f"{bucket}/in/a.csv", b"age\n41\n")
-    # THEN it is read and listed
+    name = operations.put_object(f"{bucket}/in/a.csv", b"age\n41\n")
+    # THEN it is read and listed, and its ETag names this content
+    assert name == hashlib.md5(b"age\n41\n", usedforsecurity=False).hexdigest()
     assert operations.read_object(f"{bucket}/in/a.csv") == b"age\n41\n"
     assert [(each.uri, each.bytes) for each in operations.list_objects(f"{bucket}/in/")] == [
         (f"{bucket}/in/a.csv", 7)
@@ -46,12 +52,12 @@ def test_an_object_that_is_not_there_is_missing(target: Target, bucket: str) -> 
     # WHEN an object is read
     # THEN it is missing
     with pytest.raises(MissingError):
-        operate(target).read_object(f"{bucket}/in/a.csv")
+        operate(target, "credit-risk", "dev").read_object(f"{bucket}/in/a.csv")
 
 
 def test_waiting_finds_the_object_with_the_suffix(target: Target, bucket: str) -> None:
     # GIVEN a result of two objects
-    operations = operate(target)
+    operations = operate(target, "credit-risk", "dev")
     operations.put_object(f"{bucket}/out/a.csv/1/part-00000.csv", b"1\n")
     operations.put_object(f"{bucket}/out/a.csv/1/manifest.json", b"{}")
     # WHEN the manifest is waited for
@@ -64,7 +70,7 @@ def test_waiting_in_vain_ends(target: Target, bucket: str) -> None:
     # GIVEN an empty bucket
     # WHEN an object is waited for
     with pytest.raises(ExternalError) as caught:
-        operate(target).wait_for_object(f"{bucket}/out/", "/manifest.json", timeout=0)
+        operate(target, "credit-risk", "dev").wait_for_object(f"{bucket}/out/", "/manifest.json", timeout=0)
     # THEN it ends
     assert caught.value.code == "object-late"
 
@@ -72,16 +78,16 @@ def test_waiting_in_vain_ends(target: Target, bucket: str) -> None:
 def test_the_log_is_read_in_order(target: Target, aws: Aws) -> None:
     # GIVEN a log of two streams
     logs = aws("logs")
-    logs.create_log_group(logGroupName="/aws/lambda/fn")
+    logs.create_log_group(logGroupName=GROUP)
     for stream, events in {"one": [(1, "first"), (3, "third")], "two": [(2, "second")]}.items():
-        logs.create_log_stream(logGroupName="/aws/lambda/fn", logStreamName=stream)
+        logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
         logs.put_log_events(
-            logGroupName="/aws/lambda/fn",
+            logGroupName=GROUP,
             logStreamName=stream,
             logEvents=[{"timestamp": NOW + second * 1000, "message": text} for second, text in events],
         )
     # WHEN it is read from the second event on
-    events = list(operate(target).logs("fn", since=NOW / 1000 + 2))
+    events = list(operate(target, "credit-risk", "dev").logs("predict", since=NOW / 1000 + 2))
     # THEN the events come in the order of their time
     assert [(each.stream, each.message) for each in events] == [("two", "second"), ("one", "third")]
 
@@ -98,7 +104,7 @@ def test_eventbridge_is_switched_on_beside_other_notifications(target: Target, a
             "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]
         },
     )
-    operations = operate(target)
+    operations = operate(target, "credit-risk", "dev")
     before = operations.announces_objects(BUCKET)
     # WHEN EventBridge is switched on
     operations.announce_objects(BUCKET)
@@ -107,6 +113,25 @@ def test_eventbridge_is_switched_on_beside_other_notifications(target: Target, a
     kept = s3_backends["123456789012"]["aws"].buckets[BUCKET].notification_configuration
     assert kept.event_bridge is not None
     assert [each.arn for each in kept.queue] == [arn]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.parametrize("token", ["", "a session's token"])
+def test_the_request_line_works_in_a_shell(
+    target: Target, endpoint: tuple[str, list[dict[str, str]]], token: str
+) -> None:
+    # GIVEN the line for a request
+    url, received = endpoint
+    line = operate(target, "credit-risk", "dev").request_line(url, "/predict", '{"q":"it\'s"}', signed=True)
+    # WHEN a shell runs it, with and without a session token
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
+    environment = {"PATH": os.environ["PATH"], "NO_PROXY": "*", **keys, "AWS_SESSION_TOKEN": token}
+    done = subprocess.run(["sh", "-c", line], check=True, capture_output=True, text=True, env=environment)
+    # THEN the request arrives, signed for Lambda
+    assert done.stdout == '{"q":"it\'s"}'
+    (headers,) = received
+    assert "/eu-west-1/lambda/aws4_request" in headers["authorization"]
+    assert headers.get("x-amz-security-token", "") == token
 
 
 @pytest.fixture
@@ -141,7 +166,7 @@ def test_a_call_is_signed_where_it_must_be(
     # GIVEN an endpoint
     url, received = endpoint
     # WHEN it is called
-    answer = operate(target).invoke(url, "/predict", body=b'{"rows":[]}', signed=signed)
+    answer = operate(target, "credit-risk", "dev").invoke(url, "/predict", body=b'{"rows":[]}', signed=signed)
     # THEN its answer comes back, and the call carried a signature for Lambda or none
     assert (answer.status, answer.body) == (200, b'{"rows":[]}')
     (headers,) = received

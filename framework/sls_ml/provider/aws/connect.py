@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sls_ml.provider.aws import names
 from sls_ml.provider.base import Target
 
 if TYPE_CHECKING:
     from sls_ml.provider.aws.deployer import AwsDeployer
-    from sls_ml.provider.aws.operations import Operations
+    from sls_ml.provider.aws.operations import AwsOperations
 
 
 def connect(target: Target) -> AwsDeployer:
@@ -19,9 +20,9 @@ def connect(target: Target) -> AwsDeployer:
     return AwsDeployer(Client(target))
 
 
-def operate(target: Target) -> Operations:
-    """What is done with a deployment after it is deployed: calls, objects, logs."""
+def operate(target: Target, project: str, stage: str) -> AwsOperations:
+    """What is done with the deployment of one stage: calls, objects, logs."""
     from sls_ml.provider.aws.client import Client
-    from sls_ml.provider.aws.operations import Operations
+    from sls_ml.provider.aws.operations import AwsOperations
 
-    return Operations(Client(target))
+    return AwsOperations(Client(target), names.stack_name(project, stage))

@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from sls_ml.errors import ExternalError
 from sls_ml.provider.aws import names
 from sls_ml.provider.aws.client import Client, translated
 from sls_ml.provider.aws.deployer import split_uri
+from sls_ml.provider.base import Answer, LogEvent, StoredObject
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What an endpoint answered; header names are in lower case."""
+class AwsOperations:
+    """Works on one stack and its buckets.
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    Args:
+        client: The session with AWS.
+        stack: Name of the stack.
+    """
 
-
-@dataclass(frozen=True)
-class StoredObject:
-    """An object as a listing shows it."""
-
-    uri: str
-    bytes: int
-    etag: str
-
-
-@dataclass(frozen=True)
-class LogEvent:
-    """One line of a function's log; `time` is in seconds since the epoch."""
-
-    time: float
-    stream: str
-    message: str
-
-
-class Operations:
-    """Works on what is deployed, in one account and region."""
-
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, stack: str) -> None:
         self._client = client
+        self._stack = stack
 
     def invoke(
         self,
@@ -67,15 +47,29 @@ class Operations:
             signed: Whether to sign with the caller's credentials: what ``auth: iam`` asks for.
             timeout: Seconds to wait for the answer.
         """
-        url = f"{endpoint.rstrip('/')}/{path.lstrip('/')}"
         sent = {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}
-        return Answer(*self._client.send(method, url, body, sent, signed=signed, timeout=timeout))
+        return Answer(
+            *self._client.send(method, _url(endpoint, path), body, sent, signed=signed, timeout=timeout)
+        )
 
-    def put_object(self, uri: str, body: bytes) -> None:
-        """Write an object."""
+    def request_line(self, endpoint: str, path: str, body: str, *, signed: bool) -> str:
+        """A curl line that sends a request; credentials come from the variables that it names."""
+        words = ["curl", "-sS", "-H", "content-type: application/json", "-d", body, _url(endpoint, path)]
+        line = shlex.join(words)
+        if not signed:
+            return line
+        session = '${AWS_SESSION_TOKEN:+-H} ${AWS_SESSION_TOKEN:+"x-amz-security-token: $AWS_SESSION_TOKEN"}'
+        return (
+            f"{line} --aws-sigv4 aws:amz:{self._client.region}:lambda"
+            f' --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" {session}'
+        )
+
+    def put_object(self, uri: str, body: bytes) -> str:
+        """Write an object; returns what names this very content in the results: its version or ETag."""
         bucket, key = split_uri(uri)
         with translated(f"writing {uri}"):
-            self._client.s3.put_object(Bucket=bucket, Key=key, Body=body)
+            answer = self._client.s3.put_object(Bucket=bucket, Key=key, Body=body)
+        return answer.get("VersionId") or answer["ETag"].strip('"')
 
     def read_object(self, uri: str) -> bytes:
         """Read an object whole.
@@ -121,15 +115,16 @@ class Operations:
         """The log of a function, oldest event first.
 
         Args:
-            function: The function's name on AWS.
+            function: The function's name in the spec.
             since: Seconds since the epoch from which to read.
             follow: Whether to go on for ever, with each event as it comes.
         """
+        group = names.log_group_name(names.function_name(self._stack, function))
         start = int(since * 1000)
         seen: set[str] = set()
         while True:
             pages = self._client.logs.get_paginator("filter_log_events").paginate(
-                logGroupName=names.log_group_name(function), startTime=start
+                logGroupName=group, startTime=start
             )
             with translated(f"reading the log of {function}"):
                 events = [each for page in pages for each in page["events"]]
@@ -167,3 +162,7 @@ class Operations:
                 },
                 SkipDestinationValidation=True,
             )
+
+
+def _url(endpoint: str, path: str) -> str:
+    return f"{endpoint.rstrip('/')}/{path.lstrip('/')}"
