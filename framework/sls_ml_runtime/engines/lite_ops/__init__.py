@@ -1,0 +1,1 @@
+"""The operations of the lite engine: each builds a step, with its constants bound, that runs on one row."""
