@@ -1,6 +1,7 @@
 """Open an artifact's folder and refuse it when its bytes are not what its digest says."""
 
-# ruff: noqa: PLC0415, PTH - pathlib and hashlib cost milliseconds of a cold start
+# pathlib and hashlib cost milliseconds of a cold start.
+# ruff: noqa: PTH116, PTH118, PTH123
 
 from __future__ import annotations
 

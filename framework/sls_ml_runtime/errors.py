@@ -4,6 +4,8 @@
     ArtifactRefused    the artifact's bytes are not what its digest says, or its format is unknown
     StoreError         the artifact could not be fetched: permission, address, region, disk
     EngineError        the engine cannot load the model or failed to run it
+
+A caller's mistake is answered; the other three end the start of a function, or make an answer a 500.
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ def document(
     metrics = [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values]
     directive = {"Namespace": f"sls-ml/{project}", "Dimensions": [[*dimensions]], "Metrics": metrics}
     emf = {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}
-    return {"_aws": emf, **dimensions, **properties, **{name: [float(value)] for name, value in values.items()}}
+    numbers = {name: [float(value)] for name, value in values.items()}
+    return {"_aws": emf, **dimensions, **properties, **numbers}
 
 
 class Metrics:

@@ -3,6 +3,9 @@
     service = Service(config, artifacts, engines, hooks)
     reply = service.respond("POST", "/predict", {"content-type": "application/json"}, b'{"rows":[{...}]}')
     status, headers, body = reply
+
+A request takes this way: path, method and media type find a `Route`; the body is inflated within its limit;
+the route's dialect reads rows from it; `Call.predict` runs hooks, signature and engine; the dialect writes.
 """
 
 from __future__ import annotations
@@ -129,7 +132,18 @@ class Reply:
         error: What failed when status is 500, or None.
     """
 
-    __slots__ = ("body", "error", "headers", "method", "milliseconds", "model", "path", "refusal", "rows", "status")
+    __slots__ = (
+        "body",
+        "error",
+        "headers",
+        "method",
+        "milliseconds",
+        "model",
+        "path",
+        "refusal",
+        "rows",
+        "status",
+    )
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.status = status
@@ -241,7 +255,8 @@ class Service:
             if method == "OPTIONS" and self.cors and (path in self._routes or path in self._pages):
                 reply = Reply(204, {}, b"")
             elif path in self._pages and method in {"GET", "HEAD"}:
-                reply = Reply(200, {"content-type": plain.CONTENT_TYPE}, plain.write_json(self._pages[path]()))
+                content = plain.write_json(self._pages[path]())
+                reply = Reply(200, {"content-type": plain.CONTENT_TYPE}, content)
             else:
                 route = self._route(method, path, headers)
                 call = Call(self, route.model, path, headers, self._inflate(headers, body))
@@ -298,13 +313,13 @@ class Service:
         """
         encoding = headers.get("content-encoding", "identity")
         if encoding == "gzip" and len(body) <= self.max_body:
-            import zlib  # noqa: PLC0415 - for the few requests that are compressed
+            import zlib
 
             inflate = zlib.decompressobj(31)
             try:
                 body = inflate.decompress(body, min(self.max_body + 1, NO_LIMIT))
             except zlib.error as error:
-                raise Refusal(400, "bad-gzip", "the body is not gzip, as its content-encoding says") from error
+                raise Refusal(400, "bad-gzip", "the body is not the gzip that it says it is") from error
             if len(body) <= self.max_body and not inflate.eof:
                 raise Refusal(400, "bad-gzip", "the compressed body is cut off")
         elif encoding not in {"gzip", "identity"}:
@@ -318,10 +333,10 @@ class Service:
         if origin is not None and ("*" in self.cors or origin in self.cors):
             headers["access-control-allow-origin"] = origin
             headers["access-control-allow-methods"] = "GET, POST"
-            headers["access-control-allow-headers"] = "authorization, content-type, content-encoding, x-api-key"
+            headers["access-control-allow-headers"] = "authorization, content-type, content-encoding"
 
     def warm(self) -> None:
-        """Predict the manifests' example rows with every model, without hooks, so that the first request is warm.
+        """Predict an example row with every model, without hooks, so that the first request is warm.
 
         Raises:
             Refusal: The example does not fit its own signature.
@@ -368,5 +383,6 @@ def _rows_of(table: Mapping[str, Sequence[Any]], count: int) -> list[dict[str, A
     """
     for name, values in table.items():
         if len(values) != count:
-            raise Refusal(422, "ragged-columns", f"{name} has {len(values)} values, another column {count}", name)
+            message = f"{name} has {len(values)} values, another column {count}"
+            raise Refusal(422, "ragged-columns", message, name)
     return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]

@@ -71,12 +71,14 @@ class Signature:
 
     def columns_from_rows(self, rows: Sequence[Mapping[str, Any]]) -> Columns:
         """As the function of this name."""
-        names = self.names
+        inputs, names = self.inputs, self.names
         for row in rows:
             if row.keys() != names:
                 self._check_names(rows)
-                return [(field.dtype, field.convert([row.get(field.name) for row in rows])) for field in self.inputs]
-        return [(field.dtype, field.convert([row[field.name] for row in rows])) for field in self.inputs]
+                return [
+                    (field.dtype, field.convert([row.get(field.name) for row in rows])) for field in inputs
+                ]
+        return [(field.dtype, field.convert([row[field.name] for row in rows])) for field in inputs]
 
     def columns_from_table(self, table: Mapping[str, Sequence[Any]]) -> Columns:
         """As the function of this name."""
@@ -101,8 +103,8 @@ class Signature:
         """
         try:
             columns = self.columns_from_table(table)
-        except Refusal as refusal:
-            if refusal.row is None:
+        except Refusal as first:
+            if first.row is None:
                 raise
         else:
             return columns, list(range(row_count(columns))), []
@@ -130,14 +132,27 @@ class Signature:
 class Input:
     """One input of the model: what its values may be, and how they become an array."""
 
-    __slots__ = ("categories", "dtype", "finite", "high", "low", "name", "null", "nullable", "typecode", "types")
+    __slots__ = (
+        "categories",
+        "dtype",
+        "finite",
+        "high",
+        "low",
+        "name",
+        "null",
+        "nullable",
+        "typecode",
+        "types",
+    )
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
         self.name: str = entry["name"]
         self.dtype: str = entry["dtype"]
         self.nullable: bool = entry.get("nullable", False)
         self.finite: bool = entry.get("finite", True)
-        self.low, self.high = entry.get("range") or (None, None)
+        self.low: float
+        self.high: float
+        self.low, self.high = entry.get("range") or (-_INFINITY, _INFINITY)
         categories = entry.get("categories")
         self.categories = None if categories is None else frozenset(categories)
         self.null: str = entry.get("null", "")
@@ -167,24 +182,22 @@ class Input:
         if self.nullable and _NONE in types and self.dtype in _FLOATS:
             types.discard(_NONE)
             values = [_NAN if value is None else value for value in values]
-        if not types <= self.types:
-            return None
         try:
-            numbers = array(self.typecode, values)
+            numbers = array(self.typecode, values) if types <= self.types else None
         except OverflowError:
+            return None
+        if numbers is None:
             return None
         present: Sequence[Any] = numbers
         if not -_INFINITY < sum(numbers) < _INFINITY:
             if not self.nullable:
                 return None
-            present = [number for number in numbers if number == number]
+            present = [number for number in numbers if number == number]  # noqa: PLR0124 - NaN
             if not -_INFINITY < sum(present) < _INFINITY:
                 return None
-        if self.low is not None and present and (min(present) < self.low or max(present) > self.high):
-            return None
-        if self.categories is not None and not self.categories.issuperset(present):
-            return None
-        return numbers
+        inside = not present or (min(present) >= self.low and max(present) <= self.high)
+        known = self.categories is None or self.categories.issuperset(present)
+        return numbers if inside and known else None
 
     def _texts(self, values: Sequence[Any]) -> list[str] | None:
         """The list when a look at all values together shows that each is inside the domain, else None."""
@@ -206,7 +219,7 @@ class Input:
 
     def _fault(self, value: Any) -> tuple[str, str] | None:
         """What is wrong with one value: a code, and the rest of a sentence that starts with the name."""
-        if value is None or value != value:
+        if value is None or value != value:  # noqa: PLR0124 - NaN
             if self.nullable and (self.dtype in _FLOATS or (self.dtype == "string" and value is None)):
                 return None
             return ("missing-value", "is missing, and the model does not accept missing values here")
@@ -236,7 +249,7 @@ class Input:
             return ("out-of-range", f"is too large for {self.dtype}")
         if self.finite and not -_INFINITY < number < _INFINITY:
             return ("not-finite", "is infinite, and the model accepts finite numbers only")
-        if self.low is not None and not self.low <= number <= self.high:
+        if not self.low <= number <= self.high:
             return ("out-of-range", f"is {_short(value)}, outside {self.low!r} to {self.high!r}")
         if self.categories is not None and number not in self.categories:
             return ("unknown-category", f"is {_short(value)}, which the model was not trained on")

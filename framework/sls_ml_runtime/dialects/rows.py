@@ -107,7 +107,7 @@ def _check_depth(body: bytes) -> None:
     """Refuse deep nesting: take away innermost pairs of brackets, and see how many are left."""
     if _is_shallow(body):
         return
-    import re  # noqa: PLC0415 - json has loaded it
+    import re
 
     # Brackets inside of texts do not nest: look again without the texts.
     if not _is_shallow(re.sub(rb'"(?:[^"\\]|\\.)*+"', b"", body)):

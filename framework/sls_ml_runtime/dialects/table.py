@@ -6,8 +6,6 @@ A new dialect is one module beside this one, its rows here and its lines in `loa
 inside is written by the dialect's ``refusal``.
 """
 
-# ruff: noqa: PLC0415 - a dialect is imported when it is first spoken
-
 from __future__ import annotations
 
 TYPE_CHECKING = False

@@ -1,7 +1,5 @@
 """The engines that can run an artifact, and the choice among them."""
 
-# ruff: noqa: PLC0415 - an engine is imported when it is chosen
-
 from __future__ import annotations
 
 from sls_ml_runtime.errors import EngineError
