@@ -14,6 +14,7 @@ from botocore.stub import Stubber
 
 from sls_ml.errors import ApplyError
 from sls_ml.provider.aws.client import Client
+from sls_ml.provider.aws.render import with_digest
 from sls_ml.provider.aws.stacks import Stacks
 from sls_ml.provider.base import Changes, Progress, Target
 
@@ -38,8 +39,9 @@ def answers(client: Client) -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def stack(stubber: Stubber, status: str) -> None:
-    found = {"StackName": STACK, "StackId": STACK_ID, "StackStatus": status, "CreationTime": WHEN}
+def stack(stubber: Stubber, status: str, digest: str = "another") -> None:
+    found: dict[str, Any] = {"StackName": STACK, "StackId": STACK_ID, "StackStatus": status}
+    found |= {"CreationTime": WHEN, "Tags": [{"Key": "sls-ml:digest", "Value": digest}]}
     stubber.add_response("describe_stacks", {"Stacks": [found]})
 
 
@@ -74,6 +76,16 @@ CANCELLED = event(3, "ScoreFunction", "UPDATE_FAILED", "Resource update cancelle
 FAILED = event(4, "PredictFunction", "UPDATE_FAILED", "The role cannot be assumed by Lambda.")
 BACK = event(5, STACK, "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update")
 DONE = event(6, STACK, "UPDATE_ROLLBACK_COMPLETE")
+
+
+def test_an_unchanged_deployment_costs_one_call(client: Client, answers: Stubber) -> None:
+    # GIVEN a stack that carries the digest of what is to be deployed
+    rendered = with_digest(STACK, "{}")
+    stack(answers, "UPDATE_COMPLETE", rendered.digest)
+    # WHEN it is planned
+    changes = Stacks(client).preview(rendered)
+    # THEN nothing would change, and nothing else was asked
+    assert changes.empty
 
 
 def test_a_failed_update_names_its_cause(client: Client, answers: Stubber) -> None:

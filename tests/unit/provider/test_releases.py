@@ -1,0 +1,212 @@
+"""Releases and rollback: which calls go to AWS, and in which order.
+
+The answers are recorded ones; botocore's stubber checks each call against the service's own model.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.stub import ANY, Stubber
+
+from sls_ml.provider.aws import render
+from sls_ml.provider.aws.client import Client
+from sls_ml.provider.aws.deployer import AwsDeployer
+from sls_ml.provider.base import Progress, Release, Rendered, Target
+
+STACK = "sls-ml-credit-risk-dev"
+STACK_ID = f"arn:aws:cloudformation:eu-west-1:123456789012:stack/{STACK}/1"
+FUNCTION = f"{STACK}-predict"
+BUCKET = "sls-ml-packages-123456789012-eu-west-1"
+WHEN = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.fixture
+def client() -> Client:
+    keys = {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "of-no-use"}
+    client = Client(Target(region="eu-west-1", stage="dev", endpoint_url="http://127.0.0.1:9", **keys))
+    client.account = "123456789012"
+    return client
+
+
+@pytest.fixture
+def answers(client: Client) -> Iterator[dict[str, Stubber]]:
+    with ExitStack() as stack:
+        stubbers = {
+            name: stack.enter_context(Stubber(service))
+            for name, service in (
+                ("cloudformation", client.cloudformation),
+                ("lambda", client.functions),
+                ("s3", client.s3),
+            )
+        }
+        yield stubbers
+        for stubber in stubbers.values():
+            stubber.assert_no_pending_responses()
+
+
+def release(make: Any, digest: str) -> Rendered:
+    packages = {"predict": make.package("predict", digest)}
+    rendered: Rendered = render(make.deployment(make.function()), packages)
+    return rendered
+
+
+def version_id(rendered: Rendered) -> str:
+    (found,) = [name for name in json.loads(rendered.template)["Resources"] if "Version" in name]
+    return found
+
+
+def stack(answers: dict[str, Stubber], rendered: Rendered, status: str = "UPDATE_COMPLETE") -> None:
+    outputs = {"Functions": "predict", "PredictFunction": FUNCTION, "PredictEndpoint": "https://x.test/"}
+    answers["cloudformation"].add_response(
+        "describe_stacks",
+        {
+            "Stacks": [
+                {
+                    "StackName": STACK,
+                    "StackId": STACK_ID,
+                    "StackStatus": status,
+                    "CreationTime": WHEN,
+                    "Tags": [{"Key": "sls-ml:digest", "Value": rendered.digest}],
+                    "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
+                }
+            ]
+        },
+    )
+
+
+def template(answers: dict[str, Stubber], rendered: Rendered) -> None:
+    answers["cloudformation"].add_response("get_template", {"TemplateBody": rendered.template})
+
+
+def kept(answers: dict[str, Stubber], rendered: Rendered) -> None:
+    """The template of the stack as it stands is put beside those of the past."""
+    template(answers, rendered)
+    key = f"templates/{STACK}/{rendered.digest}.json"
+    answers["s3"].add_response(
+        "put_object", {}, {"Bucket": BUCKET, "Key": key, "Body": rendered.template.encode()}
+    )
+
+
+def alias_moved(answers: dict[str, Stubber], description: str) -> None:
+    answers["lambda"].add_response(
+        "get_function_configuration",
+        {"Description": description},
+        {"FunctionName": FUNCTION, "Qualifier": "1"},
+    )
+    answers["lambda"].add_response(
+        "update_alias",
+        {},
+        {
+            "FunctionName": FUNCTION,
+            "Name": "live",
+            "FunctionVersion": "1",
+            "RoutingConfig": {"AdditionalVersionWeights": {}},
+        },
+    )
+
+
+def past_templates(answers: dict[str, Stubber], *found: Rendered) -> None:
+    keys = [f"templates/{STACK}/{each.digest}.json" for each in found]
+    answers["s3"].add_response(
+        "list_objects_v2",
+        {"Contents": [{"Key": key, "LastModified": WHEN} for key in keys]},
+        {"Bucket": BUCKET, "Prefix": f"templates/{STACK}/"},
+    )
+    for each in found:
+        answers["s3"].add_response("get_object", {"Body": io.BytesIO(each.template.encode())})
+
+
+def test_releases_are_listed_newest_first(make: Any, client: Client, answers: dict[str, Stubber]) -> None:
+    # GIVEN a function with ten versions and one that is not published
+    stack(answers, release(make, "bb"))
+    code = base64.b64encode(bytes.fromhex("bb" * 32)).decode()
+    numbers = ["$LATEST", *(str(number) for number in range(1, 11))]
+    answers["lambda"].add_response(
+        "list_versions_by_function",
+        {"Versions": [{"Version": number, "CodeSha256": code} for number in numbers]},
+    )
+    answers["lambda"].add_response("get_alias", {"FunctionVersion": "9"})
+    # WHEN the releases are listed
+    releases = AwsDeployer(client, STACK).releases()
+    # THEN the newest is first, by number, and the live one is marked
+    assert [each.version for each in releases] == ["10", "9", "8", "7", "6", "5", "4", "3", "2", "1"]
+    assert [each.version for each in releases if each.live] == ["9"]
+    assert releases[0] == Release("predict", "10", "bb" * 32, live=False)
+
+
+def test_a_rollback_moves_the_traffic_and_then_the_stack(
+    make: Any, client: Client, answers: dict[str, Stubber]
+) -> None:
+    # GIVEN two releases, of which the second is live
+    past, current = release(make, "aa"), release(make, "bb")
+    stack(answers, current)
+    alias_moved(answers, version_id(past))
+    kept(answers, current)
+    past_templates(answers, current, past)
+    template(answers, current)
+    engine = answers["cloudformation"]
+    stack(answers, current)
+    engine.add_response("list_change_sets", {"Summaries": []})
+    engine.add_response(
+        "create_change_set",
+        {"Id": "arn:aws:cloudformation:eu-west-1:123456789012:changeSet/1", "StackId": STACK_ID},
+        {
+            "StackName": STACK,
+            "ChangeSetName": ANY,
+            "ChangeSetType": "UPDATE",
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            "Parameters": [],
+            "Tags": ANY,
+            "TemplateBody": past.template,
+        },
+    )
+    engine.add_response("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": []})
+    engine.add_response("describe_change_set", {"ExecutionStatus": "AVAILABLE"})
+    stack(answers, current)
+    engine.add_response("describe_stack_events", {"StackEvents": []})
+    engine.add_response("execute_change_set", {})
+    stack(answers, past)
+    engine.add_response("describe_stack_events", {"StackEvents": []})
+    stack(answers, past)
+    kept(answers, past)
+    # WHEN the first is rolled back to
+    deployer = AwsDeployer(client, STACK)
+    progress = list(deployer.rollback(Release("predict", "1", "aa" * 32, live=False)))
+    # THEN the alias moved first, and the stack was updated with the template of that release
+    assert progress == [Progress("predict", "done", "live -> version 1")]
+
+
+def test_a_rollback_without_a_template_moves_the_traffic_and_says_so(
+    make: Any, client: Client, answers: dict[str, Stubber]
+) -> None:
+    # GIVEN a release whose template nobody kept
+    current = release(make, "bb")
+    stack(answers, current)
+    alias_moved(answers, "PredictVersion0000000000")
+    kept(answers, current)
+    past_templates(answers, current)
+    # WHEN it is rolled back to
+    deployer = AwsDeployer(client, STACK)
+    progress = list(deployer.rollback(Release("predict", "1", "aa" * 32, live=False)))
+    # THEN the traffic is back, and the rest is told
+    assert [(each.subject, each.status) for each in progress] == [("predict", "done"), (STACK, "skipped")]
+
+
+def test_outputs_are_those_of_the_stack(make: Any, client: Client, answers: dict[str, Stubber]) -> None:
+    # GIVEN a deployed function with an endpoint
+    current = release(make, "bb")
+    stack(answers, current)
+    # WHEN the outputs are asked for
+    outputs = AwsDeployer(client, STACK).outputs()
+    # THEN the function is found under its name in the spec
+    assert outputs.digest == current.digest
+    assert outputs.functions["predict"].endpoint == "https://x.test/"
+    assert outputs.functions["predict"].input is None
