@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
+from pathlib import Path
 
 import pytest
 
 from sls_ml.provider.aws import names
+from sls_ml.provider.aws.cloudformation import FUNCTION_METADATA
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "aws"
 
 
 @pytest.mark.parametrize(
@@ -36,12 +42,17 @@ def test_names_that_would_meet_are_told_apart() -> None:
 
 
 def test_no_suffix_is_the_end_of_another() -> None:
-    # GIVEN the suffixes of resources
+    # GIVEN what follows the function's own id in every id of every golden template
+    suffixes = {
+        re.sub(r"Version[0-9a-f]{10}$", "Version", name).removeprefix(names.logical_id(function))
+        for file in GOLDEN.glob("*.json")
+        for name, body in json.loads(file.read_text())["Resources"].items()
+        if (function := body.get("Metadata", {}).get(FUNCTION_METADATA))
+    }
     # WHEN each is compared with each other
     # THEN none is the end of another, so that no two functions' ids can be the same
-    assert not [
-        (one, other) for one, other in itertools.permutations(names.SUFFIXES, 2) if other.endswith(one)
-    ]
+    assert "Queue" in suffixes
+    assert not [(one, other) for one, other in itertools.permutations(suffixes, 2) if other.endswith(one)]
 
 
 @pytest.mark.parametrize("length", [64, 80, 128])

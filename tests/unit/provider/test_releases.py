@@ -19,7 +19,7 @@ from botocore.stub import ANY, Stubber
 from sls_ml.provider.aws import render
 from sls_ml.provider.aws.client import Client
 from sls_ml.provider.aws.deployer import AwsDeployer
-from sls_ml.provider.base import Progress, Release, Rendered, Target
+from sls_ml.provider.base import Changes, Progress, Release, Rendered, Target
 
 STACK = "sls-ml-credit-risk-dev"
 STACK_ID = f"arn:aws:cloudformation:eu-west-1:123456789012:stack/{STACK}/1"
@@ -113,6 +113,17 @@ def alias_moved(answers: dict[str, Stubber], description: str) -> None:
     )
 
 
+def versions(answers: dict[str, Stubber], count: int, live: str) -> None:
+    """The function has so many published versions, and the one that never counts."""
+    code = base64.b64encode(bytes.fromhex("bb" * 32)).decode()
+    numbers = ["$LATEST", *(str(number) for number in range(1, count + 1))]
+    answers["lambda"].add_response(
+        "list_versions_by_function",
+        {"Versions": [{"Version": number, "CodeSha256": code} for number in numbers]},
+    )
+    answers["lambda"].add_response("get_alias", {"FunctionVersion": live})
+
+
 def past_templates(answers: dict[str, Stubber], *found: Rendered) -> None:
     keys = [f"templates/{STACK}/{each.digest}.json" for each in found]
     answers["s3"].add_response(
@@ -127,13 +138,7 @@ def past_templates(answers: dict[str, Stubber], *found: Rendered) -> None:
 def test_releases_are_listed_newest_first(make: Any, client: Client, answers: dict[str, Stubber]) -> None:
     # GIVEN a function with ten versions and one that is not published
     stack(answers, release(make, "bb"))
-    code = base64.b64encode(bytes.fromhex("bb" * 32)).decode()
-    numbers = ["$LATEST", *(str(number) for number in range(1, 11))]
-    answers["lambda"].add_response(
-        "list_versions_by_function",
-        {"Versions": [{"Version": number, "CodeSha256": code} for number in numbers]},
-    )
-    answers["lambda"].add_response("get_alias", {"FunctionVersion": "9"})
+    versions(answers, 10, live="9")
     # WHEN the releases are listed
     releases = AwsDeployer(client, STACK).releases()
     # THEN the newest is first, by number, and the live one is marked
@@ -177,6 +182,7 @@ def test_a_rollback_moves_the_traffic_and_then_the_stack(
     engine.add_response("describe_stack_events", {"StackEvents": []})
     stack(answers, past)
     kept(answers, past)
+    versions(answers, 3, live="3")
     # WHEN the first is rolled back to
     deployer = AwsDeployer(client, STACK)
     progress = list(deployer.rollback(Release("predict", "1", "aa" * 32, live=False)))
@@ -198,6 +204,33 @@ def test_a_rollback_without_a_template_moves_the_traffic_and_says_so(
     progress = list(deployer.rollback(Release("predict", "1", "aa" * 32, live=False)))
     # THEN the traffic is back, and the rest is told
     assert [(each.subject, each.status) for each in progress] == [("predict", "done"), (STACK, "skipped")]
+
+
+def test_a_deploy_deletes_versions_that_are_too_old_to_go_back_to(
+    make: Any, client: Client, answers: dict[str, Stubber]
+) -> None:
+    # GIVEN a deploy that publishes the thirteenth version, while traffic is still on the second
+    current = release(make, "bb")
+    engine = answers["cloudformation"]
+    engine.add_response("describe_change_set", {"ExecutionStatus": "AVAILABLE"})
+    stack(answers, current)
+    engine.add_response("describe_stack_events", {"StackEvents": []})
+    engine.add_response("execute_change_set", {})
+    stack(answers, current)
+    engine.add_response("describe_stack_events", {"StackEvents": []})
+    stack(answers, current)
+    kept(answers, current)
+    versions(answers, 13, live="2")
+    for number in ("3", "1"):
+        answers["lambda"].add_response("delete_function", {}, {"FunctionName": FUNCTION, "Qualifier": number})
+    # WHEN it is carried out
+    token = "arn:aws:cloudformation:eu-west-1:123456789012:changeSet/1"
+    progress = list(AwsDeployer(client).apply(Changes(items=(), token=token, stack=STACK)))
+    # THEN ten versions are left, and the live one
+    assert [each.detail for each in progress] == [
+        "version 3 deleted, 10 kept",
+        "version 1 deleted, 10 kept",
+    ]
 
 
 def test_outputs_are_those_of_the_stack(make: Any, client: Client, answers: dict[str, Stubber]) -> None:

@@ -130,6 +130,36 @@ def test_an_interrupted_deploy_is_joined(client: Client, answers: Stubber) -> No
     assert [each.status for each in progress] == ["started", "done"]
 
 
+def running(stubber: Stubber, digest: str) -> None:
+    found = {"StackName": STACK, "ChangeSetId": TOKEN, "ChangeSetName": f"sls-ml-{digest[:12]}-01234567"}
+    stubber.add_response(
+        "list_change_sets", {"Summaries": [{**found, "ExecutionStatus": "EXECUTE_IN_PROGRESS"}]}
+    )
+
+
+def test_planning_what_runs_already_gives_its_plan(client: Client, answers: Stubber) -> None:
+    # GIVEN a deploy that was interrupted on this side, and goes on on the other
+    rendered = with_digest(STACK, "{}")
+    stack(answers, "UPDATE_IN_PROGRESS")
+    running(answers, rendered.digest)
+    change_set(answers, "EXECUTE_IN_PROGRESS")
+    # WHEN the same is planned again
+    changes = Stacks(client).preview(rendered)
+    # THEN the plan is the one that runs
+    assert changes.token == TOKEN
+
+
+def test_planning_beside_another_deploy_is_refused(client: Client, answers: Stubber) -> None:
+    # GIVEN a deploy of something else that runs
+    stack(answers, "UPDATE_IN_PROGRESS")
+    running(answers, "0" * 64)
+    # WHEN a deployment is planned
+    with pytest.raises(ApplyError) as caught:
+        Stacks(client).preview(with_digest(STACK, "{}"))
+    # THEN it is refused
+    assert caught.value.code == "deploy-running"
+
+
 def test_a_plan_that_is_gone_is_stale(client: Client, answers: Stubber) -> None:
     # GIVEN a plan that another deploy has thrown away
     answers.add_client_error("describe_change_set", "ChangeSetNotFound", "ChangeSet [x] does not exist")

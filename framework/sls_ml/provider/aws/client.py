@@ -163,7 +163,7 @@ def translated(doing: str) -> Iterator[None]:
     """Turn what the SDK raises inside into errors of sls-ml, chained.
 
     Args:
-        doing: What is being done, in words that go on ``... failed while``.
+        doing: What is being done, such as ``planning the stack``.
 
     Raises:
         MissingError: What was asked for does not exist.

@@ -25,6 +25,9 @@ from sls_ml.provider.base import (
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef
 
+KEPT_RELEASES = 10
+"""Versions of a function that can be rolled back to."""
+
 
 class AwsDeployer:
     """Deploys to one account and region.
@@ -97,7 +100,7 @@ class AwsDeployer:
         return self._stacks.preview(rendered)
 
     def apply(self, changes: Changes) -> Iterator[Progress]:
-        """Carry changes out and keep the template for a rollback.
+        """Carry changes out, keep the template for a rollback, and delete versions that are too old for one.
 
         Raises:
             ApplyError: A resource failed (the previous release is back), or the plan is out of date.
@@ -105,7 +108,9 @@ class AwsDeployer:
         self._stack = changes.stack
         yield from self._stacks.execute(changes)
         if changes.token is not None:
-            self._keep_template(self._require())
+            stack = self._require()
+            self._keep_template(stack)
+            yield from self._forget(stack)
 
     def outputs(self) -> StackOutputs:
         """Where the deployed functions are found.
@@ -219,6 +224,18 @@ class AwsDeployer:
             )
             for version in sorted(versions, key=lambda each: int(each["Version"]), reverse=True)
         ]
+
+    def _forget(self, stack: Stack) -> Iterator[Progress]:
+        """Delete old versions: each counts against the account's 75 GB of code."""
+        for function in _functions(stack):
+            for release in self._releases(stack, function)[KEPT_RELEASES:]:
+                if release.live:
+                    continue
+                with translated(f"deleting version {release.version} of {function}"):
+                    self._client.functions.delete_function(
+                        FunctionName=_output(stack, function, "Function") or "", Qualifier=release.version
+                    )
+                yield Progress(function, "done", f"version {release.version} deleted, {KEPT_RELEASES} kept")
 
     def _keep_template(self, stack: Stack) -> None:
         """Store the deployed template: a rollback to one of its releases needs it."""

@@ -19,24 +19,6 @@ DATA_BUCKET = "DataBucket"
 
 DATA_BUCKET_POLICY = "DataBucketPolicy"
 
-SUFFIXES = (
-    "Role",
-    "LogGroup",
-    "Function",
-    "Version",
-    "Alias",
-    "Url",
-    "UrlPermission",
-    "FunctionPermission",
-    "InvokePolicy",
-    "Queue",
-    "DeadLetters",
-    "QueuePolicy",
-    "Rule",
-    "Mapping",
-)
-"""What a function's logical ids end with; none is the end of another, so that ids never meet."""
-
 OUTPUT_SUFFIXES = ("Function", "Endpoint", "InvokePolicy", "Input", "Output", "Queue", "DeadLetters")
 """What a function's outputs end with."""
 

@@ -17,6 +17,7 @@ from sls_ml.provider.base import Changes, Progress, Rendered
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import (
+        ChangeSetSummaryTypeDef,
         ChangeTypeDef,
         CreateChangeSetInputTypeDef,
         StackEventTypeDef,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     )
 
 DIGEST_TAG = "sls-ml:digest"
+_PREFIX = "sls-ml-"
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _SETTLED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 _NEVER_WORKED = {
@@ -92,7 +94,8 @@ class Stacks:
     def preview(self, rendered: Rendered) -> Changes:
         """Let CloudFormation work out what a template would change.
 
-        Earlier previews of the stack that were not carried out are thrown away.
+        Earlier previews of the stack that were not carried out are thrown away. Where this very template is
+        being carried out already, after an interruption, its preview comes back, for `execute` to join in.
 
         Raises:
             ApplyError: Another operation runs on the stack, it is stuck, or the template is refused.
@@ -101,8 +104,10 @@ class Stacks:
         nothing = Changes(items=(), token=None, stack=rendered.stack)
         if stack is not None and stack.status in _SETTLED and stack.digest == rendered.digest:
             return nothing
-        kind = self._make_way(stack) if stack is not None else "CREATE"
-        token = self._create_change_set(rendered, kind)
+        token = self._running_change_set(stack, rendered) if stack is not None and stack.running else None
+        if token is None:
+            kind = self._make_way(stack) if stack is not None else "CREATE"
+            token = self._create_change_set(rendered, kind)
         failure, raw = self._change_set(rendered.stack, token)
         if failure is None:
             return Changes(items=tuple(stack_changes.changes(raw)), token=token, stack=rendered.stack)
@@ -186,21 +191,37 @@ class Stacks:
             for _ in self.delete(stack):
                 pass
             return "CREATE"
-        pages = self._client.cloudformation.get_paginator("list_change_sets")
-        with translated("deleting earlier change sets"):
-            for page in pages.paginate(StackName=stack.name):
-                for each in page.get("Summaries", []):
-                    name = each.get("ChangeSetName", "")
-                    if each.get("StackName") == stack.name and name.startswith("sls-ml-"):
-                        self._client.cloudformation.delete_change_set(
-                            StackName=stack.name, ChangeSetName=each.get("ChangeSetId", name)
-                        )
+        for each in self._change_sets(stack):
+            with translated("deleting an earlier change set"):
+                self._client.cloudformation.delete_change_set(
+                    StackName=stack.name, ChangeSetName=each["ChangeSetId"]
+                )
         return "UPDATE"
+
+    def _change_sets(self, stack: Stack) -> list[ChangeSetSummaryTypeDef]:
+        """The stack's change sets that sls-ml made."""
+        pages = self._client.cloudformation.get_paginator("list_change_sets")
+        with translated(f"listing the change sets of {stack.name}"):
+            return [
+                each
+                for page in pages.paginate(StackName=stack.name)
+                for each in page["Summaries"]
+                if each.get("StackName") == stack.name and each.get("ChangeSetName", "").startswith(_PREFIX)
+            ]
+
+    def _running_change_set(self, stack: Stack, rendered: Rendered) -> str | None:
+        """Id of the change set with this template that is being carried out."""
+        for each in self._change_sets(stack):
+            if each.get("ExecutionStatus") == "EXECUTE_IN_PROGRESS" and each.get(
+                "ChangeSetName", ""
+            ).startswith(_PREFIX + rendered.digest[:12]):
+                return each["ChangeSetId"]
+        return None
 
     def _create_change_set(self, rendered: Rendered, kind: Literal["CREATE", "UPDATE"]) -> str:
         arguments: CreateChangeSetInputTypeDef = {
             "StackName": rendered.stack,
-            "ChangeSetName": f"sls-ml-{rendered.digest[:12]}-{uuid.uuid4().hex[:8]}",
+            "ChangeSetName": f"{_PREFIX}{rendered.digest[:12]}-{uuid.uuid4().hex[:8]}",
             "ChangeSetType": kind,
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
             "Parameters": [
