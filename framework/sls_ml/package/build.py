@@ -26,7 +26,7 @@ FORMAT = 1
 """Part of every key: raise it when the same inputs give another package."""
 
 KEPT = 8
-"""Packages that the cache keeps of each function."""
+"""Packages of each function, and sets of wheels, that the cache keeps."""
 
 
 def build(
@@ -78,7 +78,7 @@ def build(
             for bundled in settings.bundled:
                 sources.extend(content.artifact_files(bundled, artifacts.get(bundled.model)))
             alternatives = _alternatives(provider, target) if platform is None else ()
-            kept = cache / "wheels" / f"{wheels_key[:16]}.zip"
+            kept = cache / "wheels" / f"wheels-{wheels_key[:16]}.zip"
             part = _wheels(source / REQUIREMENTS, kept, target, settings, interpreter, alternatives)
             _check_paths(source / REQUIREMENTS, sources, part, settings)
             package = _write(function.name, path, sources, part, target, interpreter)
@@ -122,6 +122,7 @@ def _wheels(
                 sources.append(Source(inside, file, origin))
         part = replace(assemble(sources, target, interpreter), pruned=tuple(pruned))
     part.save(kept)
+    _forget_old(kept)
     return part
 
 
@@ -188,12 +189,10 @@ def _load(path: Path) -> Package | None:
 
 
 def _forget_old(path: Path) -> None:
-    """Delete this function's packages but the newest `KEPT`; edits would fill the disk with large zips."""
-    function = path.name.rpartition("-")[0]
-    built = (
-        zip_ for zip_ in path.parent.glob(f"{function}-*.zip") if zip_.name.rpartition("-")[0] == function
-    )
-    for old in sorted(built, key=lambda zip_: zip_.stat().st_mtime_ns, reverse=True)[KEPT:]:
+    """Delete all but the newest `KEPT` files of a name in the cache: each edit leaves a large one behind."""
+    name = path.name.rpartition("-")[0]
+    same = [other for other in path.parent.glob("*.zip") if other.name.rpartition("-")[0] == name]
+    for old in sorted(same, key=lambda other: other.stat().st_mtime_ns, reverse=True)[KEPT:]:
         old.unlink(missing_ok=True)
         old.with_suffix(".json").unlink(missing_ok=True)
 

@@ -29,8 +29,21 @@ _NETWORK = re.compile(r"error sending request|Failed to fetch|Request failed|dns
 
 
 def pins(requirements: Path) -> str:
-    """The lines of a requirements file that say something; empty for a function that needs no wheels."""
-    lines = (line.strip() for line in requirements.read_text("utf-8").splitlines())
+    """The lines of a requirements file that say something; empty for a function that needs no wheels.
+
+    Raises:
+        StaleError: There is no such file.
+    """
+    try:
+        text = requirements.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise StaleError(
+            f"the function {requirements.parent.name} has no {requirements.name}",
+            code="function-not-generated",
+            where=str(requirements),
+            mend="run: sls-ml generate",
+        ) from error
+    lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#"))
 
 
@@ -74,9 +87,18 @@ def _options(requirements: Path, python: str, platform: str, folder: Path) -> li
 
 def _uv(*arguments: str) -> str | None:
     """Run ``uv pip install``; None when it worked, else what it wrote."""
+    try:
+        program = uv.find_uv_bin()
+    except FileNotFoundError as error:
+        raise ExternalError(
+            "uv is not installed, which resolves the wheels of a function",
+            code="uv-missing",
+            why=str(error),
+            mend="install sls-ml again: uv comes with it",
+        ) from error
     done = subprocess.run(
         [
-            *(uv.find_uv_bin(), "pip", "install", "--python", sys.executable, "--no-python-downloads"),
+            *(program, "pip", "install", "--python", sys.executable, "--no-python-downloads"),
             *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--no-progress", "--color", "never"),
             *arguments,
         ],

@@ -29,6 +29,11 @@ MARKUPSAFE = "markupsafe==3.0.3 " + " ".join(
 )
 """A small wheel with a shared library, pinned."""
 
+NUMPY = (
+    "numpy==2.4.6 "
+    "--hash=sha256:a7830bab239b79cda9c08c2da014761cafb48da6150e1da17ac06283f43b6089"  # cp313, x86_64
+)
+
 ONNXRUNTIME = "onnxruntime==1.32.0 " + " ".join(
     f"--hash=sha256:{sha256}"
     for sha256 in (
@@ -81,7 +86,7 @@ class Project:
     def configure(self, engine: str, *, bundled: bool = True, runtime: str | None = None) -> None:
         """Write config.json."""
         model = {"digest": self.digest, "engine": engine, "bundled": bundled}
-        model["files"] = {"model.lite": 4, "model.onnx": 4096}
+        model["files"] = {"model.lite": 4, "model.onnx": 4}
         config = {
             "format": 1,
             "project": "demo",
@@ -109,15 +114,26 @@ class Project:
 def make(tmp_path: Path) -> Callable[..., Project]:
     """Make a project in a folder of its own."""
 
-    def make_project(name: str = "one", *, requirements: str = "", engine: str = "lite") -> Project:
+    def make_project(
+        name: str = "one", *, requirements: str = "", engine: str = "lite", onnx: bytes = b"onnx"
+    ) -> Project:
         root = tmp_path / name
-        files = {"model.lite": b"lite", "model.onnx": b"onnx" * 1024}
+        files = {"model.lite": b"lite", "model.onnx": onnx}
         listed = {
             file: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             for file, data in files.items()
         }
         manifest = json.dumps(
-            {"format": 1, "name": "tumour", "files": listed}, sort_keys=True, separators=(",", ":")
+            {
+                "format": 1,
+                "name": "tumour",
+                "inputs": [{"name": "size", "dtype": "float64"}, {"name": "age", "dtype": "float64"}],
+                "tensors": [{"name": "x", "dtype": "float64", "columns": [0, 1], "rank": 2}],
+                "outputs": [{"key": "value", "tensor": "y", "dtype": "float64", "columns": 2}],
+                "files": listed,
+            },
+            sort_keys=True,
+            separators=(",", ":"),
         ).encode()
         project = Project(root, hashlib.sha256(manifest).hexdigest())
         project.artifact.mkdir(parents=True)

@@ -9,13 +9,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from onnx import TensorProto, helper
 
 from sls_ml.codegen.runtime import runtime_digest
 from sls_ml.errors import ArtifactError, SpecError, StaleError, UnsupportedError
 from sls_ml.package import content, interpreters
 from sls_ml.package.model import Package
 
-from .conftest import MARKUPSAFE, ONNXRUNTIME, RUNTIME
+from .conftest import MARKUPSAFE, NUMPY, ONNXRUNTIME, RUNTIME
 
 
 def names(package: Package) -> list[str]:
@@ -57,7 +58,9 @@ def test_same_content_gives_same_bytes(make):
     assert first.sha256 == second.sha256
 
 
-def test_zip_says_nothing_of_time_and_machine(make):
+def test_zip_says_nothing_of_time_and_machine(make, tmp_path, monkeypatch):
+    # GIVEN a folder for temporary files that no other file names
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     # WHEN a function is built
     built = make(requirements=MARKUPSAFE).build()
     # THEN every entry has the same time, plain modes, and no path of this machine shows in it
@@ -70,7 +73,7 @@ def test_zip_says_nothing_of_time_and_machine(make):
             expected = 0o755 if entry.filename.endswith(".so") else 0o644
             assert entry.external_attr >> 16 & 0o777 == expected
             data = archive.read(entry)
-            for path in (built.path.parents[2], RUNTIME, tempfile.gettempdir()):
+            for path in (tmp_path, RUNTIME):
                 assert os.fsencode(path) not in data or entry.filename.endswith(".so")
         assert b"/var/task/handler.py" in archive.read("__pycache__/handler.cpython-313.pyc")
 
@@ -266,13 +269,17 @@ def test_missing_artifact_says_how_to_get_it(make):
     assert "sls-ml convert" in str(caught.value.mend)
 
 
-def test_folder_that_was_not_generated_is_refused(make):
-    # GIVEN a folder without config.json
+@pytest.mark.parametrize("file", ["config.json", "requirements.txt"])
+def test_folder_that_was_not_generated_is_refused(make, file):
+    # GIVEN a folder without one of the generated files
     project = make()
-    (project.source / "config.json").unlink()
-    # THEN it is stale
-    with pytest.raises(StaleError, match=r"config.json of the function predict is missing"):
+    (project.source / file).unlink()
+    # WHEN the function is built
+    with pytest.raises(StaleError) as caught:
         project.build()
+    # THEN it is stale, and the file is named
+    assert str(caught.value.where).endswith(file)
+    assert caught.value.mend == "run: sls-ml generate"
 
 
 def test_symbolic_link_is_refused(make):
@@ -306,7 +313,7 @@ def test_library_for_another_machine_is_refused(make):
         project.build(architecture="arm64")
 
 
-def test_ort_capi_brings_the_c_library_alone(make, golden, tmp_path):
+def test_ort_capi_brings_the_c_library_alone(make, golden):
     # WHEN a function for the C library of onnxruntime is built
     built = make(requirements=ONNXRUNTIME, engine="ort_capi").build()
     # THEN of the wheel only the library and the licences are left
@@ -316,11 +323,34 @@ def test_ort_capi_brings_the_c_library_alone(make, golden, tmp_path):
     assert artifact == ["manifest.json", "model.onnx"]
     assert built.bytes < 14_000_000
     assert built.glibc == "2.28"
-    # and it loads, without site-packages
-    folder = unpack(built, tmp_path / "task")
-    library = next(name for name in names(built) if "/libonnxruntime.so." in name)
-    program = f"import ctypes; ctypes.CDLL('{library}').OrtGetApiBase"
-    run("3.13", folder, program)
+
+
+@pytest.mark.parametrize(
+    ("python", "engine", "pins"),
+    [
+        ("3.12", "ort_capi", (ONNXRUNTIME,)),
+        ("3.13", "ort_capi", (ONNXRUNTIME,)),
+        ("3.13", "ort_python", (ONNXRUNTIME, NUMPY)),
+    ],
+)
+def test_unpacked_package_predicts(make, tmp_path, python, engine, pins):
+    # GIVEN the package of a model that doubles its features
+    sizes = [TensorProto.DOUBLE, [None, 2]]
+    values = [helper.make_tensor_value_info(name, *sizes) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "double", values[:1], values[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    project = make(requirements="\n".join(pins), engine=engine, onnx=model.SerializeToString())
+    folder = unpack(project.build(python=python), tmp_path / "task")
+    # WHEN the function's Python runs it from there, without site-packages
+    program = f"""
+from array import array
+from sls_ml_runtime import artifact, engines
+opened = artifact.open_folder("artifacts/tumour/{project.digest}", "{project.digest}")
+loaded = engines.load(opened, engine="{engine}")
+print(list(loaded.run([("float64", array("d", [1.5])), ("float64", array("d", [20.0]))])["y"][2]))
+"""
+    # THEN it predicts
+    assert run(python, folder, program) == "[3.0, 40.0]"
 
 
 def test_function_with_ort_capi_and_no_onnxruntime_is_refused(make):
