@@ -1,0 +1,238 @@
+"""The embedded cloud's daemon: moto's server with our Lambda and CloudFormation in it.
+
+moto is the cloud's IAM, STS, S3, SQS, EventBridge, CloudWatch, its logs and more, with IAM enforced. Lambda and
+CloudFormation are ours: moto's need Docker, drop what they do not know, and never roll back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sls_ml.local.files import Endpoint, Files
+from sls_ml.local.loopback import HOST, on_a_port
+from sls_ml.local.processes import started
+
+ACCOUNT = "123456789012"
+ADMINISTRATOR = "sls-ml"
+
+_log = logging.getLogger("sls_ml.local")
+
+
+class Cloud:
+    """Everything that runs in the daemon.
+
+    Args:
+        files: Where its files lie.
+        region: Its region.
+    """
+
+    def __init__(self, files: Files, region: str) -> None:
+        self._files = files
+        self._socket = _listen(files)
+        self._stopping = threading.Event()
+        url = f"http://{HOST}:{self._socket.getsockname()[1]}"
+        access_key, secret_key = _administrator()
+        self.endpoint = Endpoint(url, region, ACCOUNT, access_key, secret_key, os.getpid())
+        self._build()
+
+    def _build(self) -> None:
+        from sls_ml.local import moto_events  # noqa: PLC0415 - moto reads its settings when it is imported
+        from sls_ml.local.cloudformation import api as cloudformation  # noqa: PLC0415
+        from sls_ml.local.cloudformation.kind import Site  # noqa: PLC0415
+        from sls_ml.local.cloudformation.stacks import Stacks  # noqa: PLC0415
+        from sls_ml.local.event_sources import EventSources  # noqa: PLC0415
+        from sls_ml.local.function_host import FunctionHost  # noqa: PLC0415
+        from sls_ml.local.function_url import FunctionUrls  # noqa: PLC0415
+        from sls_ml.local.functions import Functions  # noqa: PLC0415
+        from sls_ml.local.lambda_api import LambdaApi  # noqa: PLC0415
+        from sls_ml.local.service import mount  # noqa: PLC0415
+
+        at = self.endpoint
+        functions = Functions(at.account, at.region, self._files.code)
+        self._host = FunctionHost(
+            endpoint=at.url,
+            account=at.account,
+            region=at.region,
+            folder=self._files.temporary,
+            children=self._files.children,
+            credentials=self._assume,
+        )
+        self._urls = FunctionUrls(
+            account=at.account, functions=functions, host=self._host, ports=self._files.ports
+        )
+        self._sources = EventSources(
+            endpoint=at.url,
+            account=at.account,
+            region=at.region,
+            functions=functions,
+            host=self._host,
+            credentials=self._assume,
+        )
+        lambda_ = LambdaApi(
+            at.account, at.region, functions, self._host, self._urls, self._sources, self._stopping
+        )
+        site = Site(at.url, at.region, at.account, at.access_key, at.secret_key)
+        mount("lambda", "awslambda", lambda_.operations(), at.account, lambda_.resource)
+        mount("cloudformation", "cloudformation", cloudformation.operations(Stacks(site), site), at.account)
+        moto_events.require_queue_policies()
+
+    def _assume(self, role: str, session: str) -> Mapping[str, str]:
+        """Credentials of a role, as Lambda gives them to a function."""
+        from moto.sts.models import sts_backends  # noqa: PLC0415
+
+        assumed = sts_backends[self.endpoint.account]["aws"].assume_role(
+            region_name=self.endpoint.region,
+            role_session_name=session,
+            role_arn=role,
+            policy="",
+            duration=43200,
+            external_id="",
+        )
+        return {
+            "AWS_ACCESS_KEY_ID": assumed.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": assumed.secret_access_key,
+            "AWS_SESSION_TOKEN": assumed.session_token,
+        }
+
+    def serve(self, ready: int | None) -> None:
+        """Answer until a signal ends it.
+
+        Args:
+            ready: Descriptor to write to once the cloud answers.
+        """
+        from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
+            DomainDispatcherApplication,
+            MotoRequestHandler,
+            create_backend_app,
+        )
+        from werkzeug.serving import make_server  # noqa: PLC0415
+
+        server = make_server(
+            HOST,
+            self._socket.getsockname()[1],
+            _guarded(DomainDispatcherApplication(create_backend_app)),
+            threaded=True,
+            request_handler=MotoRequestHandler,
+            fd=self._socket.fileno(),
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self._files.write_state(self.endpoint, started(os.getpid()))
+        _log.info("ready at %s", self.endpoint.url)
+        if ready is not None:
+            os.write(ready, b"ready\n")
+            os.close(ready)
+        self._stopping.wait()
+        _log.info("stopping")
+        self._sources.close()
+        self._urls.close_all()
+        self._host.close()
+        self._files.state.unlink(missing_ok=True)
+
+
+def _listen(files: Files) -> socket.socket:
+    """The cloud's socket, on the port that it had before where that is free."""
+    ports: dict[str, int] = json.loads(files.ports.read_text()) if files.ports.exists() else {}
+    listening = on_a_port(_bound, ports.get("cloud"))
+    listening.listen(128)
+    ports["cloud"] = listening.getsockname()[1]
+    files.ports.write_text(json.dumps(ports, indent=1, sort_keys=True))
+    return listening
+
+
+def _bound(port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _administrator() -> tuple[str, str]:
+    """Make the administrator, then switch IAM on for good."""
+    from moto import settings  # noqa: PLC0415 - slow, and not before the environment is set
+    from moto.iam.models import iam_backends  # noqa: PLC0415
+
+    iam = iam_backends[ACCOUNT]["aws"]
+    iam.create_user(region_name="us-east-1", user_name=ADMINISTRATOR)
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_user_policy(ADMINISTRATOR, "AdministratorAccess", json.dumps(document))
+    key = iam.create_access_key(ADMINISTRATOR)
+    settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
+    return key.access_key_id, key.secret_access_key
+
+
+def _guarded(application: Any) -> Any:
+    """Refuse what could come from a web page, and moto's own controls, which know no signature."""
+
+    from sls_ml.local.service import keep_body  # noqa: PLC0415 - moto, see Cloud
+
+    def call(environ: dict[str, Any], start_response: Any) -> Any:
+        host = environ.get("HTTP_HOST", "").rpartition(":")[0]
+        foreign = host not in (HOST, "localhost") and not host.endswith(".localhost")
+        if foreign or environ.get("PATH_INFO", "").startswith("/moto-api"):
+            start_response("403 Forbidden", [("Content-Type", "application/json")])
+            return [b'{"Message":"Forbidden"}']
+        keep_body(environ)
+        return application(environ, start_response)
+
+    return call
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the daemon of a project folder, as a child of nobody."""
+    parser = argparse.ArgumentParser(prog="python -m sls_ml.local.daemon")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--region", required=True)
+    parser.add_argument("--ready", type=int, help="descriptor to write to once the cloud answers")
+    given = parser.parse_args(arguments)
+    if os.fork() > 0:  # the starter waits for this process, and for nobody after it
+        return 0
+    os.setsid()
+    files = Files.of(given.folder)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("werkzeug", "botocore", "boto3"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    with files.life_lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _log.error("another daemon runs for %s", given.folder)
+            return 1
+        _begin_anew(files)
+        os.environ.update(
+            AWS_DEFAULT_REGION=given.region, MOTO_ACCOUNT_ID=ACCOUNT, MOTO_DISABLE_GLOBAL_CORS="1"
+        )
+        Cloud(files, given.region).serve(given.ready)
+    return 0
+
+
+def _begin_anew(files: Files) -> None:
+    """Remove what a daemon before this one left: the cloud lives in memory."""
+    from sls_ml.local.functions import remove_read_only  # noqa: PLC0415
+
+    files.state.unlink(missing_ok=True)
+    files.children.unlink(missing_ok=True)
+    for folder in (files.code, files.temporary):
+        if folder.exists():
+            remove_read_only(folder)
+        folder.mkdir()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,304 @@
+"""Runs functions: cold and warm environments, concurrency, limits, errors, as Lambda does."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sls_ml.errors import ExternalError
+from sls_ml.local import managed_runtime, telemetry
+from sls_ml.local.environment import (
+    INIT_SECONDS,
+    Ending,
+    ExecutionEnvironment,
+    OutOfMemory,
+    TimedOut,
+    environment_variables,
+)
+from sls_ml.local.functions import Configuration, Function, LambdaError
+from sls_ml.local.processes import started
+from sls_ml.local.runtime_api import Answered, Exited, Failed, Invocation
+
+REQUEST_BYTES = 6_291_456
+RESPONSE_BYTES = 6_291_556
+ACCOUNT_CONCURRENCY = 32
+"""Environments at one time for all functions without a reservation: AWS gives a thousand, a laptop less."""
+
+IDLE_SECONDS = 600.0
+MEMORY_CHECK_SECONDS = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+class Throttled(LambdaError):
+    """No environment may be started, and none is free."""
+
+    def __init__(self) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call gave: the payload, whether it is an error, the version that ran, and the end of its log."""
+
+    payload: bytes
+    failed: bool
+    version: str
+    log_tail: bytes
+
+
+class FunctionHost:
+    """All execution environments of the embedded cloud.
+
+    Args:
+        endpoint: URL of the embedded cloud, for the functions' own calls.
+        account: Account number.
+        region: Region.
+        folder: Where environments keep temporary files.
+        children: File that lists the started processes, for cleaning up after a crash.
+        credentials: Gives environment variables with credentials of a role.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        account: str,
+        region: str,
+        folder: Path,
+        children: Path,
+        credentials: Callable[[str, str], Mapping[str, str]],
+    ) -> None:
+        self._endpoint = endpoint
+        self._account = account
+        self._region = region
+        self._folder = folder
+        self._children = children
+        self._credentials = credentials
+        self._lock = threading.Lock()
+        self._idle: dict[tuple[str, str], list[ExecutionEnvironment]] = {}
+        self._busy: Counter[str] = Counter()
+        self._working: set[ExecutionEnvironment] = set()
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def invoke(
+        self,
+        function: Function,
+        configuration: Configuration,
+        payload: bytes,
+        *,
+        qualifier: str | None = None,
+        client_context: str | None = None,
+        request_id: str | None = None,
+    ) -> Outcome:
+        """Run a version once, in a warm environment where one is free.
+
+        Raises:
+            LambdaError: The payload is too large, is no JSON, or the function is throttled.
+        """
+        if len(payload) > REQUEST_BYTES:
+            raise LambdaError(
+                "RequestTooLargeException",
+                f"Request must be smaller than {REQUEST_BYTES} bytes for the InvokeFunction operation",
+            )
+        arn = configuration.function_arn + (f":{qualifier}" if qualifier else "")
+        invocation = Invocation(
+            id=request_id or str(uuid.uuid4()),
+            payload=payload,
+            deadline_ms=int((time.time() + configuration.timeout) * 1000),
+            function_arn=arn,
+            trace=f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0",
+            client_context=client_context,
+        )
+        environment = self._take(function, configuration, qualifier)
+        try:
+            begun = time.perf_counter()
+            outcome = self._run(configuration, environment, invocation)
+            figures = {
+                "Invocations": 1.0,
+                "Errors": float(outcome.failed),
+                "Duration": (time.perf_counter() - begun) * 1000,
+                "Throttles": 0.0,
+            }
+            self._count(function, qualifier, figures)
+            return outcome
+        finally:
+            with self._lock:
+                self._busy[configuration.name] -= 1
+
+    def _count(self, function: Function, qualifier: str | None, values: Mapping[str, float]) -> None:
+        name = function.latest.name
+        telemetry.count(name, qualifier, values, account=self._account, region=self._region)
+
+    def _take(
+        self, function: Function, configuration: Configuration, qualifier: str | None
+    ) -> ExecutionEnvironment | None:
+        """Count a call in, and take a warm environment if there is one."""
+        with self._lock:
+            name = configuration.name
+            if function.reserved is None:
+                full = self._busy.total() >= ACCOUNT_CONCURRENCY
+            else:
+                full = self._busy[name] >= function.reserved
+            if not full:
+                self._busy[name] += 1
+                warm = self._idle.get((configuration.arn, configuration.revision))
+                return warm.pop() if warm else None
+        self._count(function, qualifier, {"Throttles": 1.0})
+        raise Throttled
+
+    def _run(
+        self, configuration: Configuration, environment: ExecutionEnvironment | None, invocation: Invocation
+    ) -> Outcome:
+        cold = environment is None
+        seconds = float(configuration.timeout)
+        if environment is None:
+            environment, ending = self._start(configuration)
+            if isinstance(ending, TimedOut):
+                # Lambda starts once more within the invocation, on the function's own time.
+                environment.journal.init_report(environment.init_ms or 0.0, "timeout")
+                environment.kill()
+                begun = time.perf_counter()
+                environment, ending = self._start(configuration, seconds)
+                seconds -= time.perf_counter() - begun
+        else:
+            ending = None
+        with self._lock:
+            self._working.add(environment)
+        try:
+            environment.journal.start(invocation.id)
+            begun = time.perf_counter()
+            if ending is None:
+                ending = environment.invoke(invocation, seconds)
+            duration_ms = (time.perf_counter() - begun) * 1000
+        finally:
+            with self._lock:
+                self._working.discard(environment)
+        payload, error = _told(ending, invocation.id, configuration.timeout)
+        if isinstance(ending, TimedOut):
+            duration_ms = configuration.timeout * 1000.0
+            environment.journal.write(
+                [f"{invocation.id} Task timed out after {configuration.timeout:.2f} seconds"]
+            )
+        status = "timeout" if isinstance(ending, TimedOut) else "success" if _survives(ending) else "error"
+        environment.journal.report(
+            invocation.id,
+            duration_ms=duration_ms,
+            peak_mb=environment.peak_mb,
+            init_ms=environment.init_ms if cold else None,
+            restore_ms=environment.restore_ms if cold else None,
+            status=status,
+            error=None if _survives(ending) or isinstance(ending, TimedOut) else error,
+        )
+        outcome = Outcome(payload, error is not None, configuration.version, environment.journal.take_tail())
+        self._give_back(environment, survives=_survives(ending))
+        return outcome
+
+    def _start(
+        self, configuration: Configuration, seconds: float = INIT_SECONDS
+    ) -> tuple[ExecutionEnvironment, Ending | None]:
+        try:
+            runtime = managed_runtime.find(configuration.runtime)
+        except ExternalError as error:
+            _log.error("%s", error)
+            raise LambdaError("ServiceException", str(error)) from error
+        journal = telemetry.Journal(configuration, account=self._account, region=self._region)
+        journal.init_start(runtime.python)
+        variables = environment_variables(
+            configuration,
+            runtime,
+            journal,
+            self._credentials(configuration.role, configuration.name),
+            region=self._region,
+            endpoint=self._endpoint,
+        )
+        environment = ExecutionEnvironment(configuration, runtime, variables, journal, self._folder)
+        with self._lock, self._children.open("a") as children:
+            children.write(f"{environment.pid} {started(environment.pid)}\n")
+        return environment, environment.initialise(seconds)
+
+    def _give_back(self, environment: ExecutionEnvironment, *, survives: bool) -> None:
+        if survives and not self._stopping.is_set():
+            environment.idle_since = time.monotonic()
+            key = (environment.configuration.arn, environment.configuration.revision)
+            with self._lock:
+                self._idle.setdefault(key, []).append(environment)
+        else:
+            environment.kill()
+
+    def forget(self, *gone: Configuration) -> None:
+        """Kill the warm environments of versions that are deleted."""
+        keys = {(configuration.arn, configuration.revision) for configuration in gone}
+        self._drop(lambda environment, key: key in keys)
+
+    def _drop(self, condition: Callable[[ExecutionEnvironment, tuple[str, str]], bool]) -> None:
+        dropped = []
+        with self._lock:
+            for key, environments in list(self._idle.items()):
+                dropped += [e for e in environments if condition(e, key)]
+                self._idle[key] = [e for e in environments if not condition(e, key)]
+                if not self._idle[key]:
+                    del self._idle[key]
+        for environment in dropped:
+            environment.kill()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(MEMORY_CHECK_SECONDS):
+            with self._lock:
+                working = tuple(self._working)
+            for environment in working:
+                environment.check_memory()
+            now = time.monotonic()
+            self._drop(lambda environment, _key: now - environment.idle_since > IDLE_SECONDS)
+
+    def close(self) -> None:
+        """Kill every environment."""
+        self._stopping.set()
+        self._watcher.join()
+        self._drop(lambda _environment, _key: True)
+        with self._lock:
+            working = tuple(self._working)
+        for environment in working:
+            environment.kill()
+
+
+def _survives(ending: Ending) -> bool:
+    return isinstance(ending, Answered)
+
+
+def _told(ending: Ending, request: str, timeout: int) -> tuple[bytes, str | None]:
+    """The payload of an ending, and its error type if it is an error."""
+    match ending:
+        case Answered(failed=False, body=body) if len(body) > RESPONSE_BYTES:
+            kind = "Function.ResponseSizeTooLarge"
+            text = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes)."
+        case Answered(failed=False, body=body):
+            return body, None
+        case Answered(body=body):
+            return body, "Unhandled"
+        case Failed(body=body, type=kind):
+            return body, kind
+        case TimedOut():
+            kind = "Sandbox.Timedout"
+            text = f"RequestId: {request} Error: Task timed out after {timeout:.2f} seconds"
+        case OutOfMemory():
+            kind = "Runtime.OutOfMemory"
+            text = f"RequestId: {request} Error: Runtime exited with error: signal: killed"
+        case Exited(code=0):
+            kind = "Runtime.ExitError"
+            text = f"RequestId: {request} Error: Runtime exited without providing a reason"
+        case Exited(code=code):
+            kind = "Runtime.ExitError"
+            how = f"exit status {code}" if code > 0 else f"signal: {-code}"
+            text = f"RequestId: {request} Error: Runtime exited with error: {how}"
+    return json.dumps({"errorType": kind, "errorMessage": text}).encode(), kind

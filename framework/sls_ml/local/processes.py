@@ -1,0 +1,44 @@
+"""Facts about processes that hold after their ids are given to others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+def started(pid: int) -> str | None:
+    """When a process started, as a word that its id's next owner does not share; None when it is gone."""
+    if sys.platform == "linux":
+        try:
+            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if after_name[0] in "ZX" else after_name[19]
+    done = subprocess.run(
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, start = done.stdout.strip().partition(" ")
+    return None if not state or state.startswith("Z") else start.strip()
+
+
+def memory_mb(pid: int) -> int:
+    """Resident memory of a process in MB, rounded up; 0 when it is gone."""
+    if sys.platform == "linux":
+        try:
+            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        except OSError:
+            return 0
+        return -(-pages * os.sysconf("SC_PAGE_SIZE") // (1 << 20))
+    done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return -(-int(done.stdout.strip() or 0) // 1024)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a process that leads its group, with all its children."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
