@@ -63,8 +63,8 @@ def test_deploy_says_where_everything_is(deployed: Deployed) -> None:
     for function in (predict, score):
         package = Path(function["package"])
         assert package.stat().st_size == function["package_bytes"]
-    # THEN nothing of the template was left out
-    assert document["not_emulated"] == []
+    # THEN what the embedded cloud leaves out is said, and it is no resource
+    assert {entry["type"] for entry in document["not_emulated"]} <= {"AWS::Lambda::Function.TracingConfig"}
     # THEN the artifact can be loaded from its address and weighs what was said
     artifact = document["artifacts"]["tumour"]
     loaded = load(artifact["address"])

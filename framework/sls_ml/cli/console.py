@@ -38,7 +38,11 @@ class Output:
     @classmethod
     def open(cls, *, as_json: bool) -> Output:
         """Use the process's own streams."""
-        return cls(as_json, Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False))
+        return cls(
+            as_json,
+            Console(highlight=False, soft_wrap=True),
+            Console(stderr=True, highlight=False, soft_wrap=True),
+        )
 
     def step(self, text: str) -> None:
         """Say which part of the work begins."""
@@ -63,11 +67,11 @@ class Output:
         with self.progress.status("") as status:
             for step in steps:
                 if step.status == "started":
-                    status.update(f"  {step.subject} {step.detail}")
+                    status.update(f"  {_short(step.subject)} {step.detail}")
                     continue
                 mark, style = _MARKS[step.status]
                 line = Text(f"  {mark} ", style=style)
-                line.append(step.subject, style="")
+                line.append(_short(step.subject), style="")
                 if step.detail:
                     line.append(f"  {step.detail}", style="dim")
                 self.progress.print(line)
@@ -92,6 +96,14 @@ class Output:
         """Print the result for programs."""
         if self.json:
             sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _short(subject: str) -> str:
+    """A URI as its bucket and file name: what lies between is digests."""
+    scheme, mark, rest = subject.partition("://")
+    if not mark or rest.count("/") < 2:
+        return subject
+    return f"{scheme}://{rest.partition('/')[0]}/…/{rest.rpartition('/')[2]}"
 
 
 def print_error(error: SlsMlError, *, as_json: bool) -> None:
