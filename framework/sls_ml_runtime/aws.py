@@ -22,6 +22,8 @@ from time import perf_counter
 
 from sls_ml_runtime import engines
 from sls_ml_runtime.artifact import open_folder
+from sls_ml_runtime.dialects.rows import refusal
+from sls_ml_runtime.errors import Refusal
 from sls_ml_runtime.metrics import write_failed_init
 from sls_ml_runtime.serve import Service
 
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
 MB_PER_CPU = 1769
 """Lambda gives one vCPU for so much memory."""
 
-MAX_RESPONSE = 6 << 20
-"""Lambda's limit of a buffered response, in bytes of its JSON."""
+MAX_RESPONSE = (6 << 20) - (64 << 10)
+"""Lambda's limit of a buffered response in bytes of its JSON, less what headers may take."""
 
 
 def boot(folder: str, hooks: ModuleType | None = None) -> Service:
@@ -118,10 +120,16 @@ def response(status: int, headers: dict[str, str], body: bytes) -> dict[str, Any
     """The result of a handler for a function URL or HTTP API (payload format 2.0); bytes travel as base64."""
     if headers.get("content-type", "").startswith(("application/json", "text/")):
         text, encoded = body.decode(), False
+        size = len(body) + body.count(b'"') + body.count(b"\\")  # in the JSON around it these are escaped
     else:
         from binascii import b2a_base64
 
         text, encoded = b2a_base64(body, newline=False).decode(), True
+        size = len(text)
+    if size > MAX_RESPONSE:
+        message = "the answer is larger than Lambda sends: send fewer rows in a request"
+        content_type, body = refusal(Refusal(413, "answer-too-large", message))
+        return response(413, {"content-type": content_type}, body)
     return {"statusCode": status, "headers": headers, "body": text, "isBase64Encoded": encoded}
 
 

@@ -240,8 +240,7 @@ class Service:
         started = perf_counter()
         while "//" in path:
             path = path.replace("//", "/")
-        if len(path) > 1 and path[-1] == "/":
-            path = path[:-1]
+        path = path.rstrip("/") or "/"
         reply = self._reply(method, path, headers, body)
         reply.method = method
         if self.cors:

@@ -1,0 +1,240 @@
+"""Lambda's events become requests, replies its responses, and a start is warm or fails clearly."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sls_ml_runtime import aws
+from sls_ml_runtime.errors import ArtifactRefused, EngineError, StoreError
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    return {
+        "version": "2.0",
+        "rawPath": "/predict",
+        "headers": {"content-type": "application/json", "x-amzn-trace-id": "Root=1"},
+        "cookies": ["a=b"],
+        "requestContext": {"stage": "$default", "http": {"method": "POST", "path": "/predict"}},
+        "body": '{"name":"Zoë"}',
+        "isBase64Encoded": False,
+    } | changes
+
+
+def function(folder: Path, stored: Any, config: dict[str, Any]) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    if all(model["bundled"] for model in config["models"].values()):
+        (folder / "artifacts").symlink_to(stored.store)
+    return folder
+
+
+def test_reads_a_function_url_event() -> None:
+    # GIVEN an event WHEN it is read THEN method, path, headers and body are there
+    method, path, headers, body = aws.request(event())
+    assert (method, path, body) == ("POST", "/predict", '{"name":"Zoë"}'.encode())
+    assert headers["content-type"] == "application/json"
+
+
+def test_reads_a_body_in_base64() -> None:
+    # GIVEN bytes that are no text, as Lambda sends them WHEN the event is read THEN they are the bytes
+    content = bytes(range(256))
+    assert aws.request(event(body=base64.b64encode(content).decode(), isBase64Encoded=True))[3] == content
+
+
+def test_reads_an_event_without_body_and_headers() -> None:
+    # GIVEN a GET WHEN it is read THEN its body is empty
+    get = event(requestContext={"http": {"method": "GET"}})
+    del get["body"], get["headers"]
+    assert aws.request(get) == ("GET", "/predict", {}, b"")
+
+
+def test_takes_a_named_stage_off_the_path() -> None:
+    # GIVEN an HTTP API with a named stage, whose events carry it in the path
+    context = {"stage": "prod", "http": {"method": "POST"}}
+
+    # WHEN the event is read THEN the path is the function's own
+    assert aws.request(event(rawPath="/prod/predict", requestContext=context))[1] == "/predict"
+
+
+def test_writes_text_as_it_is_and_bytes_in_base64() -> None:
+    # GIVEN JSON, and bytes of another type
+    text = aws.response(200, {"content-type": "application/json"}, b'{"a":"\xc3\xab"}')
+    content = aws.response(200, {"content-type": "application/octet-stream"}, b"\xff\0")
+
+    # THEN each travels so that Lambda gives back the same bytes
+    assert (text["body"], text["isBase64Encoded"]) == ('{"a":"ë"}', False)
+    assert (base64.b64decode(content["body"]), content["isBase64Encoded"]) == (b"\xff\0", True)
+    assert content["statusCode"] == 200
+
+
+def test_refuses_a_response_that_lambda_would_not_carry() -> None:
+    # GIVEN an answer above Lambda's limit WHEN it is written
+    response = aws.response(200, {"content-type": "application/json"}, b'"' * (4 << 20))
+
+    # THEN the caller is told what to do
+    assert response["statusCode"] == 413
+    assert json.loads(response["body"])["error"]["code"] == "answer-too-large"
+
+
+@pytest.mark.parametrize(
+    ("arn", "alias"),
+    [
+        ("arn:aws:lambda:eu-west-1:123456789012:function:f:live", "live"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:f", "$LATEST"),
+    ],
+)
+def test_knows_the_alias_that_was_called(arn: str, alias: str) -> None:
+    # GIVEN the context of an invocation WHEN its alias is asked THEN it is the ARN's
+    assert aws.alias(SimpleNamespace(invoked_function_arn=arn)) == alias
+
+
+@pytest.mark.parametrize(
+    ("memory", "threads"), [("128", 1), ("1769", 1), ("3008", 1), ("3538", 2), ("10240", 5), (None, 1)]
+)
+def test_threads_are_the_cpus_paid_for(monkeypatch: Any, memory: str | None, threads: int) -> None:
+    # GIVEN a memory size WHEN threads are asked THEN they are its whole CPUs, at least one
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", raising=False)
+    if memory is not None:
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory)
+    assert aws.threads() == threads
+
+
+def test_boot_serves_a_bundled_artifact(tmp_path: Path, stored: Any, runtime: SimpleNamespace) -> None:
+    # GIVEN a package with its artifact
+    folder = function(tmp_path / "task", stored, runtime.config(stored))
+
+    # WHEN it starts
+    service = aws.boot(str(folder))
+
+    # THEN it answers, and knows how long its phases took
+    reply = service.respond("POST", "/predict", {}, b'{"age":60,"income":8}')
+    assert json.loads(reply.body)["label"] == ["yes"]
+    assert set(service.init) == {"open", "load", "first"}
+
+
+def test_boot_fetches_what_is_not_bundled(
+    tmp_path: Path, stored: Any, runtime: SimpleNamespace, monkeypatch: Any
+) -> None:
+    # GIVEN a package without its artifact, and a store
+    folder = function(tmp_path / "task", stored, runtime.config(stored, bundled=False))
+    monkeypatch.setenv("SLS_ML_STORE", f"file://{stored.store}")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temp"))
+
+    # WHEN it starts THEN it serves from the temp folder
+    service = aws.boot(str(folder))
+    assert service.models["credit"].artifact.folder == str(tmp_path / "temp/artifacts/credit" / stored.digest)
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message"),
+    [
+        (lambda stored: (stored.folder / "model.onnx").write_bytes(b"x"), ArtifactRefused, "has 1 bytes"),
+        (lambda stored: (stored.folder / "manifest.json").unlink(), ArtifactRefused, "no readable manifest"),
+    ],
+)
+def test_a_failed_start_raises_and_counts(
+    tmp_path: Path, stored: Any, runtime: SimpleNamespace, capsys: Any, damage: Any, error: Any, message: str
+) -> None:
+    # GIVEN a package whose artifact is damaged
+    folder = function(tmp_path / "task", stored, runtime.config(stored))
+    damage(stored)
+
+    # WHEN it starts THEN it fails with the reason, and the failure is counted
+    with pytest.raises(error, match=message):
+        aws.boot(str(folder))
+    emf = json.loads(capsys.readouterr().out)
+    assert (emf["init_failed"], emf["error"], emf["function"]) == ([1.0], error.__name__, "predict")
+
+
+def test_a_start_without_the_store_says_which_address(
+    tmp_path: Path, stored: Any, runtime: SimpleNamespace, monkeypatch: Any
+) -> None:
+    # GIVEN a package without its artifact, and a store that is not there
+    folder = function(tmp_path / "task", stored, runtime.config(stored, bundled=False))
+    monkeypatch.setenv("SLS_ML_STORE", f"file://{tmp_path}/nowhere")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temp"))
+
+    # WHEN it starts THEN the error names the file that is missing
+    with pytest.raises(StoreError, match=rf"nowhere/credit/{stored.digest}/manifest\.json cannot be read"):
+        aws.boot(str(folder))
+
+
+def test_a_start_without_the_library_says_so(
+    tmp_path: Path, stored: Any, runtime: SimpleNamespace, monkeypatch: Any
+) -> None:
+    # GIVEN a package without ONNX Runtime
+    from sls_ml_runtime.engines.ort_capi import Library
+
+    folder = function(tmp_path / "task", stored, runtime.config(stored))
+    monkeypatch.setattr(Library, "_loaded", None)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+
+    # WHEN it starts THEN the error says where it was looked for
+    with pytest.raises(EngineError, match=r"libonnxruntime\.so is not in an onnxruntime/capi folder"):
+        aws.boot(str(folder))
+
+
+def s3_record(name: str, key: str, **made: Any) -> dict[str, Any]:
+    made = {"key": key, "size": 5, "eTag": "e1"} | made
+    return {"eventName": name, "s3": {"bucket": {"name": "in"}, "object": made}}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            {"Records": [s3_record("ObjectCreated:Put", "a+b/%C3%AB%2B.csv", versionId="v1")]},
+            [("in", "a b/ë+.csv", "e1", "v1", 5)],
+        ),
+        (
+            {
+                "Records": [
+                    s3_record("ObjectCreated:CompleteMultipartUpload", "a"),
+                    s3_record("ObjectRemoved:Delete", "b"),
+                ]
+            },
+            [("in", "a", "e1", None, 5)],
+        ),
+        ({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "in"}, []),
+        (
+            {
+                "source": "aws.s3",
+                "detail-type": "Object Created",
+                "detail": {
+                    "bucket": {"name": "in"},
+                    "object": {"key": "a+b%20.csv", "size": 7, "etag": "e2"},
+                },
+            },
+            [("in", "a+b%20.csv", "e2", None, 7)],
+        ),
+        (
+            {
+                "source": "aws.s3",
+                "detail-type": "Object Created",
+                "detail": {
+                    "bucket": {"name": "in"},
+                    "object": {"key": "k", "size": 0, "etag": "e", "version-id": "v"},
+                },
+            },
+            [("in", "k", "e", "v", 0)],
+        ),
+        ({"source": "aws.s3", "detail-type": "Object Deleted", "detail": {}}, []),
+    ],
+)
+def test_finds_the_created_objects(body: dict[str, Any], expected: list[Any]) -> None:
+    # GIVEN a message of S3 or of EventBridge WHEN it is read THEN it gives the objects, keys decoded once
+    assert aws.object_events({"body": json.dumps(body)}) == expected
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"hello":1}', "not json"])
+def test_refuses_a_message_that_is_no_event(body: str) -> None:
+    # GIVEN a message of someone else WHEN it is read THEN it fails, and goes to the dead letters
+    with pytest.raises(ValueError, match=r"not an event of S3|Expecting value"):
+        aws.object_events({"body": body})
