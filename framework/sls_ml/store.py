@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from sls_ml.errors import ExternalError, UsageError
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
+    from obstore.store import ObjectStore as Client
 
 PutMode = Literal["create", "overwrite"]
 _T = TypeVar("_T")
@@ -48,7 +52,7 @@ class Store(Protocol):
 class ObjectStore:
     """A store on a folder or a bucket, carried by obstore."""
 
-    def __init__(self, uri: str, client: object) -> None:
+    def __init__(self, uri: str, client: Client) -> None:
         self.uri = uri
         self._client = client
 
@@ -172,12 +176,12 @@ def _open_folder(uri: str, folder: Path) -> ObjectStore:
 
 def _open_bucket(uri: str, scheme: str) -> ObjectStore:
     from obstore.exceptions import BaseError
-    from obstore.store import AzureStore, GCSStore, S3Store
+    from obstore.store import AzureStore, GCSStore
 
     try:
         match scheme:
             case "s3":
-                client: object = S3Store.from_url(uri, **_s3_options())
+                client: Client = _open_s3(uri)
             case "gs":
                 client = GCSStore.from_url(uri)
             case _:
@@ -192,10 +196,12 @@ def _open_bucket(uri: str, scheme: str) -> ObjectStore:
     return ObjectStore(uri, client)
 
 
-def _s3_options() -> dict[str, object]:
-    """Point obstore where AWS_ENDPOINT_URL says; obstore itself reads the other variables."""
+def _open_s3(uri: str) -> Client:
+    """Go where AWS_ENDPOINT_URL says; obstore itself reads the other variables."""
+    from obstore.store import S3Store
+
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if not endpoint:
-        return {}
-    local = urlsplit(endpoint).hostname in _LOOPBACK
-    return {"endpoint": endpoint, "client_options": {"allow_http": local}}
+        return S3Store.from_url(uri)
+    options: ClientConfig = {"allow_http": urlsplit(endpoint).hostname in _LOOPBACK}
+    return S3Store.from_url(uri, endpoint=endpoint, client_options=options)

@@ -12,8 +12,14 @@ from sls_ml.artifact.signature import UNKNOWN, missing_text
 if TYPE_CHECKING:
     import pandas as pd
 
-_BASES = 8
-"""Sample rows that each change is tried on."""
+_BASES = 9
+"""Sample rows that are changed, in turn."""
+
+_REPEATS = 2
+"""Sample rows that each value is tried in."""
+
+_FEWEST, _MOST, _CELLS = 300, 3000, 400_000
+"""Bounds on the rows made by changing one value, and on their cells where there are many columns."""
 
 _CATEGORIES = 40
 """Known categories per column that are tried."""
@@ -37,7 +43,7 @@ _TEXTS = (
     "x1 22 3.14 1,000",
     "UPPER Lower MiXed",
     "tabs\tand\nlines  and   spaces",
-    "ß ſ İ ı ﬁ",
+    "ß \u017f İ \u0131 ﬁ",
     "punctuation!!! (only)...",
 )
 
@@ -48,18 +54,21 @@ def rows_for(judge: Original, inputs: list[dict[str, Any]]) -> pd.DataFrame:
 
     sample = judge.sample
     bases = _bases(sample.frame)
+    changes = [
+        (place, value)
+        for place, entry in enumerate(inputs)
+        for value in _values(judge, place, entry)
+        for _ in range(_REPEATS)
+    ]
+    changes += _thresholds(judge)
+    most = max(_FEWEST, min(_MOST, _CELLS // len(inputs)))
+    changes = changes[:: -(-len(changes) // most) or 1]
     made = [
         [*base[:place], value, *base[place + 1 :]]
-        for place, entry in enumerate(inputs)
-        for index, value in enumerate(_values(judge, place, entry))
-        for base in (bases[index % len(bases)], bases[(index + 1) % len(bases)])
-    ]
-    made += _all_missing(judge, inputs, bases)
-    made += [
-        [*base[:place], value, *base[place + 1 :]]
-        for index, (place, value) in enumerate(_thresholds(judge))
+        for index, (place, value) in enumerate(changes)
         for base in (bases[index % len(bases)],)
     ]
+    made += _all_missing(judge, inputs, bases)
     tied = _tied(sample.frame.iloc[:_TIES], inputs)
     frames = [sample.rows([list(column) for column in zip(*made, strict=True)])] if made else []
     if tied is not None:
@@ -97,6 +106,8 @@ def _values(judge: Original, place: int, entry: dict[str, Any]) -> Iterator[Any]
             yield from _numbers(column.dropna(), dtype == "int64")
             if not entry["finite"]:
                 yield from (float("inf"), float("-inf"))
+        case _:
+            return
 
 
 def _numbers(present: Any, whole: bool) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from sls_ml.errors import ArtifactError, UsageError
 from sls_ml.spec.model import Engine
 from sls_ml.store import Store, open_store
 
+_Bytes = bytes  # the class below has an attribute of that name
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -70,7 +71,7 @@ class Artifact:
         return f"{place.uri}/{prefix}"
 
     @staticmethod
-    def _put(place: Store, path: str, data: bytes) -> None:
+    def _put(place: Store, path: str, data: _Bytes) -> None:
         if place.put(path, data, mode="create"):
             return
         there = place.head(path)
@@ -98,7 +99,7 @@ class Artifact:
             ModelError: A row is outside the model's domain; `where` names row and column.
             ExternalError: No engine is available.
         """
-        return self._served.predict(serving.plain_rows_of(self.manifest, rows), engine)
+        return self._served.predict(serving.plain_of(self.manifest, rows), engine)
 
     @cached_property
     def _served(self) -> serving.Served:

@@ -25,12 +25,17 @@ from sls_ml.spec.model import Engine, Tolerance
 if TYPE_CHECKING:
     import pandas as pd
 
-_CAPI, _PYTHON = "ort_capi", "ort_python"
-_NARROWING = (None, "final", "all")
-"""Where to narrow to float32, in the order of trying; the gate takes the first that answers as the original."""
+_LITE, _CAPI, _PYTHON = "lite", "ort_capi", "ort_python"
+_LITE_FILE = "model.lite"
 
-_GATED_ROWS = 4000
-"""Sample rows that the gate compares; the drift reference counts all."""
+_LITE_ROWS = 1500
+"""Rows that the lite engine is compared on, the made-up ones among them: it takes them one by one."""
+
+_NARROWING = (None, "final", "all")
+"""Where to narrow to float32, in the order of trying; the first that answers as the original is taken."""
+
+_FEWEST, _MOST, _CELLS = 300, 4000, 1_000_000
+"""Bounds on the sample rows that the gate compares, and on their cells where there are many columns."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,8 @@ class _Candidate:
 
 
 def build(
-    model: object,
-    sample: object,
+    model: Any,
+    sample: Any,
     *,
     name: str,
     tolerance: Tolerance | None = None,
@@ -71,20 +76,27 @@ def build(
     started = time.monotonic()
     _check_engine(engine)
     need("sklearn")
+    # What a candidate graph fails on is said by the gate, not by the runtime on stderr.
+    need("onnxruntime").set_default_logger_severity(4)
     estimator = read_model(Path(model), trust=trust) if isinstance(model, (str, Path)) else model
     with _step("read the sample"):
         judge = original(estimator, fit_sample(estimator, sample))
-    with _step("find the signature"):
-        base = _base_manifest(name, judge)
-        rows, made = _rows(judge, base)
-        expected = judge.answers(rows)
     limits = tolerance or Tolerance()
-    chosen = _first_exact(judge, base, rows, expected, limits)
-    with _step("check the engines"):
-        verdicts, files = _all_engines(judge, chosen, rows, expected, limits)
-    engines = [verdict.engine for verdict in verdicts if verdict.difference is None]
+    with need("threadpoolctl").threadpool_limits(1):  # single rows are faster without threads
+        with _step("find the signature"):
+            base = _base_manifest(name, judge)
+            rows, made = _rows(judge, base)
+            expected = judge.answers(rows)
+            said = {key: values[: len(rows) - made] for key, values in expected.items()}
+            base["drift"] = drift.reference_of(judge.sample, said)
+        chosen = _first_exact(judge, base, rows, expected, limits)
+        with _step("check the engines"):
+            verdicts, files = _all_engines(judge, chosen, rows, expected, limits)
+    engines = _served_by(verdicts)
     if engine != "auto":
         engines = _only(engine, engines, verdicts)
+    if _LITE not in engines:
+        files.pop(_LITE_FILE, None)
     manifest = {
         **chosen.manifest,
         "engines": engines,
@@ -120,14 +132,13 @@ def _step(doing: str) -> Iterator[None]:
 
 
 def _base_manifest(name: str, judge: Original) -> dict[str, Any]:
-    """Give the manifest without what the graph decides: outputs, files, engines."""
+    """Give the manifest without what rows and graph decide: drift, outputs, files, engines."""
     from sls_ml.artifact.converters import NULL_STRING
 
     inputs = signature.inputs_of(judge)
     for entry in inputs:
         if entry["dtype"] == "string" and entry["nullable"]:
             entry["null"] = NULL_STRING
-    answers = judge.answers(judge.accepted(judge.sample.frame))
     return {
         "format": manifests.FORMAT,
         "name": name,
@@ -137,7 +148,6 @@ def _base_manifest(name: str, judge: Original) -> dict[str, Any]:
         "classes": judge.classes,
         "example": signature.examples_of(judge),
         "source": {"library": "scikit-learn", "estimator": structure.describe(judge.model)},
-        "drift": drift.reference_of(judge.sample, answers),
     }
 
 
@@ -145,7 +155,8 @@ def _rows(judge: Original, manifest: Mapping[str, Any]) -> tuple[pd.DataFrame, i
     """Give the rows of the gate, the sample's first, and how many of them are made up."""
     import pandas as pd
 
-    frame = judge.accepted(judge.sample.frame.iloc[:_GATED_ROWS].reset_index(drop=True))
+    most = max(_FEWEST, min(_MOST, _CELLS // len(judge.sample.dtypes)))
+    frame = judge.accepted(judge.sample.frame.iloc[:most].reset_index(drop=True))
     if not len(frame):
         raise ModelError(
             "The model raises on every row of the sample.",
@@ -192,7 +203,7 @@ def _candidate(
     tolerance: Tolerance,
     before: str | None,
 ) -> _Candidate:
-    model = exporter.export(judge.model, base["tensors"], before=before)
+    model = exporter.export(judge.model, base["tensors"], judge.sample.positions, before=before)
     outputs = exporter.outputs_of(model, expected)
     manifest = {**base, "outputs": outputs, "engines": [_PYTHON]}
     slim.slim(model, outputs={output.pop("from"): output["tensor"] for output in outputs})
@@ -224,16 +235,51 @@ def _all_engines(
     expected: Mapping[str, Any],
     tolerance: Tolerance,
 ) -> tuple[list[parity.Verdict], dict[str, bytes]]:
-    """Judge the other engines; one that is not available here is not listed."""
+    """Judge the engines that the gate has not used yet, in the manifest's order of preference.
+
+    Returns:
+        The verdicts on all engines that cover the graph and are here, and the artifact's files.
+    """
     from sls_ml_runtime.errors import EngineError
 
     files = {manifests.GRAPH: chosen.graph}
     verdicts = []
+    lite = _compiled(chosen)
+    if lite is not None:
+        last = slice(max(0, len(rows) - _LITE_ROWS), None)
+        few = {key: values[last] for key, values in expected.items()}
+        served = parity.rehearse(chosen.manifest, {**files, _LITE_FILE: lite})
+        with suppress(EngineError):
+            frame = rows.iloc[last].reset_index(drop=True)
+            verdict = parity.judge_engine(judge, chosen.manifest, served, _LITE, frame, few, tolerance)
+            verdicts.append(verdict)
+            if verdict.difference is None:
+                files[_LITE_FILE] = lite
     served = parity.rehearse(chosen.manifest, files)
     with suppress(EngineError):
         verdicts.append(parity.judge_engine(judge, chosen.manifest, served, _CAPI, rows, expected, tolerance))
-    verdicts.append(chosen.verdict)
-    return verdicts, files
+    return [*verdicts, chosen.verdict], files
+
+
+def _compiled(chosen: _Candidate) -> bytes | None:
+    """Compile the graph for the lite engine, if that covers it."""
+    from sls_ml.artifact.lite import NotCovered, compile_lite
+
+    try:
+        return compile_lite(chosen.graph, chosen.manifest)
+    except NotCovered:
+        return None
+
+
+def _served_by(verdicts: Sequence[parity.Verdict]) -> list[str]:
+    """List the engines that may serve, best first.
+
+    The C library runs the same kernels as the Python package, so it is listed where it could not be tried:
+    the same model has the same address on every machine.
+    """
+    failed = {verdict.engine for verdict in verdicts if verdict.difference is not None}
+    lite = {verdict.engine for verdict in verdicts} & {_LITE}
+    return [engine for engine in (*lite, _CAPI, _PYTHON) if engine not in failed]
 
 
 def _only(engine: str, engines: Sequence[str], verdicts: Sequence[parity.Verdict]) -> list[str]:

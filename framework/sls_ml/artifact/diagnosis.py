@@ -58,7 +58,7 @@ def _agrees(part: Original, base: Mapping[str, Any], rows: pd.DataFrame, toleran
 
     try:
         expected = part.answers(rows)
-        model = exporter.export(part.model, base["tensors"])
+        model = exporter.export(part.model, base["tensors"], part.sample.positions)
         outputs = exporter.outputs_of(model, expected)
         slim.slim(model, outputs={output.pop("from"): output["tensor"] for output in outputs})
         spare = slim.unused_inputs(model)

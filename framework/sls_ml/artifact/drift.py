@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sls_ml.artifact.parity import plain_labels
 from sls_ml.artifact.sample import Sample
 
 if TYPE_CHECKING:
@@ -48,11 +49,7 @@ def _prediction(answers: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any] |
     import numpy as np
 
     if "label" in answers:
-        labels = [
-            int(value) if isinstance(value, float) and value.is_integer() else value
-            for value in answers["label"].tolist()
-        ]
-        return _categories(labels, 0)
+        return _categories(plain_labels(answers["label"]), 0)
     if "value" in answers:
         values = np.asarray(answers["value"], dtype=float)
         return _numbers(values.reshape(len(values), -1)[:, 0])

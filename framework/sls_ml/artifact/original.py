@@ -66,10 +66,16 @@ class Original:
 
     def accepts(self, frame: pd.DataFrame) -> bool:
         """Tell whether the model answers these rows without raising."""
-        try:
-            self.answers(frame)
-        except Exception:  # noqa: BLE001 - the question is whether it raises at all
-            return False
+        import numpy as np
+
+        model = structure.unwrapped(self.model)
+        ask = model.transform if self.kind == "transformer" else model.predict
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            try:
+                ask(self.sample.native(frame))
+            except Exception:  # noqa: BLE001 - the question is whether it raises at all
+                return False
         return True
 
     def accepted(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -95,12 +101,15 @@ def original(model: Any, sample: Sample) -> Original:
     classes = None
     if kind == "classifier":
         raw = getattr(structure.unwrapped(model), "classes_", None)
-        if raw is None or isinstance(raw, list):
+        if raw is None:
             raise ModelError(
-                f"{structure.describe(model)} predicts several labels per row, which has no artifact form yet.",
-                code="model-multi-output" if raw is not None else "model-not-fitted",
-                mend="convert one classifier per label",
+                f"{structure.describe(model)} is not fitted.",
+                code="model-not-fitted",
+                why="it has no classes_",
+                mend="fit the model before you convert it",
             )
+        if isinstance(raw, list):
+            raise _several_labels(model)
         classes = [_json_class(value) for value in raw.tolist()]
     judged = Original(model, sample, kind, classes)
     try:
@@ -113,12 +122,16 @@ def original(model: Any, sample: Sample) -> Original:
             mend="fit the model, and give a sample with rows like those that it was trained on",
         ) from error
     if kind == "classifier" and found["label"].ndim != 1:
-        raise ModelError(
-            f"{structure.describe(model)} predicts several labels per row, which has no artifact form yet.",
-            code="model-multi-output",
-            mend="convert one classifier per label",
-        )
+        raise _several_labels(model)
     return judged
+
+
+def _several_labels(model: Any) -> ModelError:
+    return ModelError(
+        f"{structure.describe(model)} predicts several labels per row; an artifact holds one.",
+        code="model-multi-output",
+        mend="convert one classifier per label",
+    )
 
 
 def _json_class(value: Any) -> Any:

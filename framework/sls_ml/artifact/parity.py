@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sls_ml.artifact import manifest as manifests
 from sls_ml.artifact.original import Original
 from sls_ml.artifact.serving import Served
-from sls_ml.artifact.signature import plain_rows
+from sls_ml.artifact.signature import plain_rows, plain_table
 from sls_ml.spec.model import Tolerance
 
 if TYPE_CHECKING:
@@ -74,22 +74,27 @@ def outputs(
     """
     import numpy as np
 
-    rows = plain_rows(frame, [entry["dtype"] for entry in manifest["inputs"]])
+    from sls_ml_runtime.errors import EngineError
+
+    table = plain_table(frame, [entry["dtype"] for entry in manifest["inputs"]])
     parts: dict[str, list[Array]] = {}
-    for arrays in served.run(engine, rows):
+    for arrays in served.run(engine, served.columns(table)):
         for name, (dtype, shape, flat) in arrays.items():
             kind = object if dtype == "string" else dtype
             parts.setdefault(name, []).append(np.array(flat, dtype=kind).reshape(shape))
-    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    found = {}
+    for name, chunks in parts.items():
+        if len({chunk.shape[1:] for chunk in chunks}) > 1 or sum(map(len, chunks)) != len(frame):
+            raise EngineError(f"the output {name} has shapes {[chunk.shape for chunk in chunks][:4]}")
+        found[name] = np.concatenate(chunks)
+    return found
 
 
 def inside(manifest: Mapping[str, Any], frame: pd.DataFrame) -> pd.DataFrame:
     """Give those of the rows that the manifest's domain admits."""
     from sls_ml_runtime.signature import Signature
 
-    inputs = manifest["inputs"]
-    rows = plain_rows(frame, [entry["dtype"] for entry in inputs])
-    table = {entry["name"]: [row[entry["name"]] for row in rows] for entry in inputs}
+    table = plain_table(frame, [entry["dtype"] for entry in manifest["inputs"]])
     _, kept, _ = Signature(manifest).separate(table)
     return frame.iloc[kept].reset_index(drop=True)
 
@@ -119,6 +124,8 @@ def judge_engine(
     """
     import numpy as np
 
+    from sls_ml_runtime.errors import EngineError
+
     arrays = outputs(served, manifest, engine, frame)
     worst: dict[str, float] = {}
     found: Difference | None = None
@@ -126,15 +133,17 @@ def judge_engine(
     for output in manifest["outputs"]:
         key = output["key"]
         want, got = expected[key], arrays[output["tensor"]]
+        if got.size != want.size:
+            raise EngineError(f"the output {key} has the shape {got.shape}, not {want.shape}")
         if key == "label":
             got = _labels(got, output, judge.classes)
-            bad = np.asarray(
-                [str(a) != str(b) for a, b in zip(_plain_labels(want), got, strict=True)], dtype=bool
-            )
-            errors = (bad & ~free).astype(float)
+            pairs = zip(plain_labels(want), got.tolist(), strict=True)
+            differs = np.asarray([str(right) != str(said) for right, said in pairs], dtype=bool)
+            errors = (differs & ~free).astype(float)
             worst[key] = float(errors.mean())
         else:
-            errors = _errors(want, got.reshape(want.shape), key)
+            got = got.reshape(want.shape)
+            errors = _errors(want, got, key)
             worst[key] = float(errors.max(initial=0.0))
             errors = np.where(errors <= _limit(key, tolerance), 0.0, errors)
         if errors.any() and found is None:
@@ -156,7 +165,7 @@ def _limit(key: str, tolerance: Tolerance) -> float:
 
 
 def _errors(want: Array, got: Array, key: str) -> Array:
-    """Give each row's largest error; a NaN or infinity on both sides is no error, on one side an endless one."""
+    """Give each row's largest error; the same NaN or infinity on both sides is none."""
     import numpy as np
 
     want, got = want.astype(float).reshape(len(want), -1), got.astype(float).reshape(len(want), -1)
@@ -164,7 +173,7 @@ def _errors(want: Array, got: Array, key: str) -> Array:
     with np.errstate(all="ignore"):
         errors = np.abs(want - got) / (1.0 if key == "probability" else 1.0 + np.abs(want))
     errors = np.where(same, 0.0, np.where(np.isfinite(errors), errors, np.inf))
-    return errors.max(axis=1, initial=0.0)
+    return np.asarray(errors.max(axis=1, initial=0.0))
 
 
 def _close_calls(expected: Mapping[str, Array], tolerance: Tolerance) -> Array:
@@ -184,17 +193,19 @@ def _close_calls(expected: Mapping[str, Array], tolerance: Tolerance) -> Array:
     return np.zeros(rows, dtype=bool)
 
 
-def _labels(got: Array, output: Mapping[str, Any], classes: list[Any] | None) -> list[Any]:
-    values = got.ravel().tolist()
+def _labels(got: Array, output: Mapping[str, Any], classes: list[Any] | None) -> Array:
+    import numpy as np
+
+    values = got.ravel()
     if output.get("positions") and classes is not None:
-        return [classes[position] for position in values]
+        return np.asarray(classes, dtype=object)[values]
     return values
 
 
-def _plain_labels(want: Array) -> list[Any]:
-    return [
-        int(value) if isinstance(value, float) and value.is_integer() else value for value in want.tolist()
-    ]
+def plain_labels(labels: Array) -> list[Any]:
+    """Give labels as JSON values: 1.0 is 1, as the graph says it."""
+    values = labels.tolist()
+    return [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
 
 
 def _shown(value: Any) -> Any:

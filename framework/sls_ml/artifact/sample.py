@@ -58,15 +58,25 @@ class Sample:
         built = {}
         for place, values in enumerate(columns):
             like = self.frame.iloc[:, place]
-            plain = pd.Series(values, dtype=object)
-            try:
-                column = plain.astype(like.dtype)
-                if isinstance(like.dtype, pd.CategoricalDtype) and (column.isna() != plain.isna()).any():
-                    column = plain.astype("category")
-            except (TypeError, ValueError):
-                column = plain.infer_objects()
-            built[like.name] = column
+            built[like.name] = _column_like(like, pd.Series(values, dtype=object))
         return pd.DataFrame(built)
+
+
+def _column_like(like: pd.Series[Any], plain: pd.Series[Any]) -> pd.Series[Any]:
+    """Give values the type of another column, unless that would change one of them."""
+    import pandas as pd
+
+    if isinstance(like.dtype, pd.CategoricalDtype):
+        present = plain.dropna()
+        return plain.astype(like.dtype if present.isin(like.cat.categories).all() else "category")
+    kept = isinstance(like.dtype, pd.StringDtype)
+    if pd.api.types.is_bool_dtype(like.dtype):
+        kept = all(isinstance(value, bool) for value in plain)
+    elif pd.api.types.is_integer_dtype(like.dtype):
+        kept = all(isinstance(value, int) and not isinstance(value, bool) for value in plain)
+    elif pd.api.types.is_float_dtype(like.dtype):
+        kept = True
+    return plain.astype(like.dtype) if kept else plain.infer_objects()
 
 
 def read_table(source: object) -> tuple[pd.DataFrame, bool]:
@@ -127,7 +137,7 @@ def _no_table(source: object, why: str) -> ModelError:
         f"A sample cannot be made from this {type(source).__name__}.",
         code="sample-form",
         why=why,
-        mend="give a DataFrame, a 2-D array, a list of dicts, a list of texts, or a csv, jsonl or parquet file",
+        mend="give a DataFrame, a 2-D array, a list of dicts, a list of texts, or a .csv, .jsonl or .parquet",
     )
 
 
@@ -192,6 +202,7 @@ def fit_sample(model: Any, source: object) -> Sample:
         return Sample(text, ("string",), "texts", (0,), 1)
     known = getattr(model, "feature_names_in_", None)
     width = getattr(model, "n_features_in_", None)
+    form: Form
     if known is not None:
         names = [str(name) for name in known]
         used = structure.used_columns(model, len(names))
@@ -242,8 +253,9 @@ def select(frame: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:
             for name in missing
             if (close := difflib.get_close_matches(name, spare, n=1))
         ]
+        more = " and more" if len(missing) > 10 else ""
         raise ModelError(
-            f"The sample lacks {', '.join(map(repr, missing[:10]))}{' and more' if len(missing) > 10 else ''}.",
+            f"The sample lacks {', '.join(map(repr, missing[:10]))}{more}.",
             code="sample-columns",
             why=f"it has columns that the model does not know: {', '.join(spare[:10])}" if spare else None,
             mend="; ".join(hints) or "give a sample with the columns that the model was trained on",

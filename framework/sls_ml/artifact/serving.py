@@ -14,6 +14,10 @@ from sls_ml.errors import ExternalError, ModelError
 if TYPE_CHECKING:
     from sls_ml_runtime.answer import Arrays
     from sls_ml_runtime.engines.table import InferenceEngine
+    from sls_ml_runtime.signature import Columns
+
+Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
+"""Plain rows, or plain columns by name."""
 
 _CHUNK = 256
 """Rows per call: a text model makes a dense matrix of each call's rows."""
@@ -35,23 +39,31 @@ class Served:
         self._signature = Signature(self._artifact.manifest)
         self._engines: dict[str, InferenceEngine] = {}
 
-    def run(self, engine: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Arrays]:
-        """Give the graph's output tensors for plain rows, some hundred rows at a time.
+    def columns(self, rows: Rows) -> Columns:
+        """Give rows, or a table of columns, as the engines take them.
+
+        Raises:
+            sls_ml_runtime.errors.Refusal: A value is outside the domain.
+        """
+        if isinstance(rows, Mapping):
+            return self._signature.columns_from_table(rows)
+        return self._signature.columns_from_rows(rows)
+
+    def run(self, engine: str, columns: Columns) -> Iterator[Arrays]:
+        """Give the graph's output tensors, some hundred rows at a time.
 
         Raises:
             sls_ml_runtime.errors.EngineError: The engine is not available here, or failed.
-            sls_ml_runtime.errors.Refusal: A row is outside the domain.
         """
-        columns = self._signature.columns_from_rows(rows)
         loaded = self._engine(engine)
-        for start in range(0, max(len(rows), 1), _CHUNK):
+        for start in range(0, max(len(columns[0][1]), 1), _CHUNK):
             yield loaded.run([(dtype, values[start : start + _CHUNK]) for dtype, values in columns])
 
-    def predict(self, rows: Sequence[Mapping[str, Any]], engine: str) -> dict[str, Any]:
-        """Give the plain answer for plain rows.
+    def predict(self, rows: Rows, engine: str) -> dict[str, Any]:
+        """Give the plain answer.
 
         Raises:
-            ModelError: A row is outside the domain.
+            ModelError: A value is outside the domain.
             ExternalError: The engine is not available here, or failed.
         """
         from sls_ml_runtime.answer import answer
@@ -60,15 +72,14 @@ class Served:
         manifest, digest = self._artifact.manifest, self._artifact.digest
         merged: dict[str, Any] = {}
         try:
-            for arrays in self.run(engine, rows):
+            for arrays in self.run(engine, self.columns(rows)):
                 part = answer(manifest, digest, arrays)
                 for output in manifest["outputs"]:
                     part[output["key"]] = merged.get(output["key"], []) + part[output["key"]]
                 merged = part
         except Refusal as refusal:
-            row = 0 if refusal.row is None else refusal.row
             raise ModelError(
-                f"Row {row} cannot be predicted: {refusal.message}.",
+                f"Row {refusal.row or 0} cannot be predicted: {refusal.message}.",
                 code=refusal.code,
                 where=f"column {refusal.field!r}" if refusal.field else None,
             ) from refusal
@@ -89,8 +100,8 @@ class Served:
         return self._engines[name]
 
 
-def plain_rows_of(manifest: Mapping[str, Any], rows: object) -> list[dict[str, Any]]:
-    """Bring rows in any form that a user has into plain rows for this manifest.
+def plain_of(manifest: Mapping[str, Any], rows: object) -> Rows:
+    """Bring rows in any form that a user has into plain values for this manifest.
 
     Columns of a DataFrame that are no inputs are left out; rows that are dicts already stay as they are, so
     that an unknown name is refused as the endpoint refuses it.
@@ -106,7 +117,7 @@ def plain_rows_of(manifest: Mapping[str, Any], rows: object) -> list[dict[str, A
         return [{names[0]: row} for row in rows]
     need("pandas")
     from sls_ml.artifact.sample import read_table, select
-    from sls_ml.artifact.signature import plain_rows
+    from sls_ml.artifact.signature import plain_table
 
     frame, named = read_table(rows)
     if not named:
@@ -117,7 +128,7 @@ def plain_rows_of(manifest: Mapping[str, Any], rows: object) -> list[dict[str, A
                 mend=f"give the columns {', '.join(names[:20])} in this order, or rows with names",
             )
         frame = frame.set_axis(names, axis=1)
-    return plain_rows(select(frame, names), [entry["dtype"] for entry in inputs])
+    return plain_table(select(frame, names), [entry["dtype"] for entry in inputs])
 
 
 def _bare(value: Any) -> Any:

@@ -71,13 +71,18 @@ def examples_of(judge: Original) -> list[dict[str, Any]]:
     return plain_rows(sample.frame.iloc[:_EXAMPLES], sample.dtypes)
 
 
-def plain_rows(frame: Any, dtypes: Sequence[str]) -> list[dict[str, Any]]:
-    """Give rows as JSON values: missing ones as None."""
-    columns = {
+def plain_table(frame: Any, dtypes: Sequence[str]) -> dict[str, list[Any]]:
+    """Give each column as a list of JSON values: missing ones as None."""
+    return {
         str(name): [plain(value, dtype) for value in frame.iloc[:, place].tolist()]
         for place, (name, dtype) in enumerate(zip(frame.columns, dtypes, strict=True))
     }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def plain_rows(frame: Any, dtypes: Sequence[str]) -> list[dict[str, Any]]:
+    """Give rows as JSON values: missing ones as None."""
+    table = plain_table(frame, dtypes)
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 
 
 def plain(value: Any, dtype: str) -> Any:

@@ -36,7 +36,7 @@ def read_model(path: Path, *, trust: bool) -> Any:
             "A folder is not a model file that this version reads.",
             code="model-format",
             where=str(path),
-            mend="MLflow folders need the extra 'mlflow', which is still to come; give a .skops or .joblib file",
+            mend="MLflow folders come with the extra 'mlflow'; give a .skops or .joblib file",
         )
     if not path.is_file():
         raise ModelError(
@@ -84,7 +84,7 @@ def _read(path: Path, load: Any) -> Any:
                 code="model-version",
                 where=str(path),
                 why=f"{warning.estimator_name} may not predict the same in another version",
-                mend=f"pip install scikit-learn=={warning.original_sklearn_version}, or train the model again",
+                mend=f"pip install scikit-learn=={warning.original_sklearn_version}, or train again",
             ) from warning
         except ModelError:
             raise

@@ -113,7 +113,7 @@ def used_columns(model: Any, width: int) -> list[int]:
 
 
 def column_parts(transformer: Any) -> list[tuple[str, Any, list[int]]]:
-    """Give name, fitted part and column positions of all parts of a ColumnTransformer that are not dropped."""
+    """Give name, fitted part and column positions of the parts of a ColumnTransformer that are kept."""
     positions: dict[str, Sequence[int]] = transformer._transformer_to_input_indices
     return [
         (name, part, list(positions[name]))

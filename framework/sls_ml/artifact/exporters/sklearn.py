@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sls_ml.artifact import structure
@@ -22,12 +22,15 @@ _SINGLE = ("IsolationForest", "KNNImputer", "LinearSVC", "SVR", "NuSVR", "OneCla
 """Estimators whose ONNX form knows float32 only; trees are found by their base class."""
 
 
-def export(model: Any, tensors: Sequence[dict[str, Any]], *, before: str | None = None) -> Any:
+def export(
+    model: Any, tensors: Sequence[dict[str, Any]], positions: Sequence[int], *, before: str | None = None
+) -> Any:
     """Convert a model.
 
     Args:
         model: The fitted estimator; it is not changed.
         tensors: The manifest's tensors: what the graph's inputs are called and hold.
+        positions: Where each of the manifest's inputs stands in the model's own input.
         before: ``final`` to narrow to float32 right before the last step, ``all`` to narrow right after the
             inputs, None to narrow where it is known to be needed.
 
@@ -41,7 +44,7 @@ def export(model: Any, tensors: Sequence[dict[str, Any]], *, before: str | None 
     from sls_ml.artifact import converters
 
     converters.register()
-    ready = _prepared(model, before)
+    ready = _prepared(model, {position: place for place, position in enumerate(positions)}, before)
     try:
         return _convert(ready, tensors)
     except SlsMlError:
@@ -77,69 +80,89 @@ def _convert(model: Any, tensors: Sequence[dict[str, Any]]) -> Any:
 
 def _options(model: Any) -> dict[int, dict[str, Any]]:
     from sklearn.compose import ColumnTransformer
+    from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.pipeline import FeatureUnion, Pipeline
 
     from sls_ml.artifact import converters
 
+    # An option of a frame would be passed on to its last step, whatever that is.
     frames = (ColumnTransformer, FeatureUnion, Pipeline)
-    chosen = {
-        id(part): converters.options(part) for part in structure.parts(model) if not isinstance(part, frames)
-    }
-    return {key: values for key, values in chosen.items() if values}
+    chosen = {}
+    for part in structure.parts(model):
+        if not isinstance(part, frames):
+            # A locale that is there on slim images too; skl2onnx's own default is not.
+            locale = {"locale": "C.UTF-8"} if isinstance(part, CountVectorizer) else {}
+            chosen[id(part)] = locale | converters.options(part)
+    return chosen
 
 
-def _prepared(model: Any, before: str | None) -> Any:
+def _prepared(model: Any, places: Mapping[int, int], before: str | None) -> Any:
     """Copy the model's frame (never its fitted parts) with casts put in and columns called by position."""
+    from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
-    flat = structure.steps(model)
-    ready = [(name, _rewritten(step)) for name, step in flat]
-    if before == "final":
-        ready[-1] = (flat[-1][0], _narrowed(flat[-1][1]))
-    elif before == "all":
-        ready = [("cast", _cast()), *((name, _positional(step)) for name, step in flat)]
-    named = [
-        (f"s{number}_{place}", inner)
-        for number, (_, step) in enumerate(ready)
-        for place, (_, inner) in enumerate(structure.steps(step))
+    ready = [step for _, step in structure.steps(model)]
+    if isinstance(ready[0], ColumnTransformer):
+        ready[0] = _moved(ready[0], places)
+    if before == "all":
+        ready.insert(0, _cast("float32"))
+    elif before == "final":
+        ready[:-1] = [_rewritten(step) for step in ready[:-1]]
+        ready.insert(-1, _cast("float32"))
+    else:
+        ready = [_rewritten(step) for step in ready]
+    flat = [inner for step in ready for _, inner in structure.steps(step)]
+    return Pipeline([(f"s{number}", step) for number, step in enumerate(flat)]) if len(flat) > 1 else flat[0]
+
+
+def _moved(part: Any, places: Mapping[int, int]) -> Any:
+    """Give a ColumnTransformer that calls its columns by their place among the graph's inputs."""
+    moved = copy.copy(part)
+    moved.transformers_ = [
+        (name, inner, [places[position] for position in positions])
+        for name, inner, positions in structure.column_parts(part)
     ]
-    return Pipeline(named) if len(named) > 1 else named[0][1]
+    moved._transformer_to_input_indices = {name: found for name, _, found in moved.transformers_}
+    return moved
 
 
-def _rewritten(part: Any) -> Any:
-    """Give a part with every estimator within it that needs float32 fed with float32."""
+def _rewritten(part: Any, *, beside: bool = False) -> Any:
+    """Give a part with every estimator within it that needs float32 fed with float32.
+
+    Args:
+        part: The part.
+        beside: Whether its answer stands beside those of others, which must be doubles like them.
+    """
     from sklearn.compose import ColumnTransformer
+    from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.pipeline import FeatureUnion, Pipeline
+    from sklearn.preprocessing import OneHotEncoder
 
     if isinstance(part, str) or part is None:
         return part
     part = structure.unwrapped(part)
+    changed = part
     match part:
         case Pipeline():
-            return Pipeline([(name, _rewritten(step)) for name, step in structure.steps(part)])
+            changed = Pipeline([(name, _rewritten(step)) for name, step in structure.steps(part)])
         case ColumnTransformer():
-            return _positional(part, _rewritten)
+            changed = copy.copy(part)
+            changed.transformers_ = [
+                (name, _rewritten(inner, beside=True), positions)
+                for name, inner, positions in structure.column_parts(part)
+            ]
         case FeatureUnion():
-            union = copy.copy(part)
-            union.transformer_list = [(name, _rewritten(inner)) for name, inner in part.transformer_list]
-            return union
+            changed = copy.copy(part)
+            changed.transformer_list = [
+                (name, _rewritten(inner, beside=True)) for name, inner in part.transformer_list
+            ]
         case _ if any(_is_single(inner) for inner in structure.parts(part)):
-            return _narrowed(part)
+            changed = Pipeline([("narrow", _cast("float32")), ("model", part)])
         case _:
-            return part
-
-
-def _positional(part: Any, change: Any = lambda inner: inner) -> Any:
-    """Give a ColumnTransformer that calls its columns by position; anything else as it is."""
-    from sklearn.compose import ColumnTransformer
-
-    if not isinstance(part, ColumnTransformer):
-        return part
-    mover = copy.copy(part)
-    mover.transformers_ = [
-        (name, change(inner), positions) for name, inner, positions in structure.column_parts(part)
-    ]
-    return mover
+            pass
+    if beside and isinstance(structure.steps(part)[-1][1], (CountVectorizer, OneHotEncoder)):
+        return Pipeline([("part", changed), ("widen", _cast("float64"))])
+    return changed
 
 
 def _is_single(part: Any) -> bool:
@@ -154,17 +177,11 @@ def _is_single(part: Any) -> bool:
     return isinstance(part, (BaseDecisionTree, BaseHistGradientBoosting)) or type(part).__name__ in _SINGLE
 
 
-def _narrowed(part: Any) -> Any:
-    from sklearn.pipeline import Pipeline
-
-    return Pipeline([("cast", _cast()), ("model", part)])
-
-
-def _cast() -> Any:
+def _cast(dtype: str) -> Any:
     import numpy as np
     from skl2onnx.sklapi import CastTransformer
 
-    return CastTransformer(dtype=np.float32)
+    return CastTransformer(dtype=np.float32 if dtype == "float32" else np.float64)
 
 
 def _refusal(model: Any, error: Exception) -> ModelError:
@@ -189,7 +206,7 @@ def _refusal(model: Any, error: Exception) -> ModelError:
     )
 
 
-def outputs_of(model: Any, expected: dict[str, Any]) -> list[dict[str, Any]]:
+def outputs_of(model: Any, expected: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Match the graph's outputs with the original's answers.
 
     Args:
@@ -221,10 +238,13 @@ def outputs_of(model: Any, expected: dict[str, Any]) -> list[dict[str, Any]]:
     outputs = []
     for (key, want), value in zip(expected.items(), found, strict=False):
         tensor = value
-        if key == "score" and want.ndim == 1:
-            tensor = _one_column(model, value)
+        if key == "score" and want.ndim == 1 and _width(value) != 1:
+            tensor = _last_column(model, value)
+        # Booleans have no labels in ONNX: the graph gives their positions.
+        positions = {"positions": True} if key == "label" and want.dtype.kind == "b" else {}
         outputs.append(
             {
+                **positions,
                 "key": key,
                 "from": tensor.name,
                 "tensor": key,
@@ -235,17 +255,19 @@ def outputs_of(model: Any, expected: dict[str, Any]) -> list[dict[str, Any]]:
     return outputs
 
 
-def _one_column(model: Any, value: Any) -> Any:
-    """Cut a binary score that comes as ``[-s, s]`` to its second column."""
+def _last_column(model: Any, value: Any) -> Any:
+    """Cut a binary score, which comes as ``[s]`` or ``[-s, s]``, to its last column."""
     from onnx import TensorProto, helper
 
-    dims = value.type.tensor_type.shape.dim
-    if len(dims) < 2 or dims[1].dim_value != 2:
-        return value
-    name = f"{value.name}_one"
-    at = helper.make_tensor(f"{name}_at", TensorProto.INT64, [1], [1])
+    name = f"{value.name}_last"
+    at = helper.make_tensor(f"{name}_at", TensorProto.INT64, [1], [-1])
     model.graph.initializer.append(at)
     model.graph.node.append(helper.make_node("Gather", [value.name, at.name], [name], axis=1))
     cut = helper.make_tensor_value_info(name, value.type.tensor_type.elem_type, [None, 1])
     model.graph.output.append(cut)
     return cut
+
+
+def _width(value: Any) -> int | None:
+    dims = value.type.tensor_type.shape.dim
+    return dims[1].dim_value or None if len(dims) == 2 else None
