@@ -35,7 +35,7 @@ class S3Input:
         Raises:
             Superseded: It was replaced, or deleted (and the role may list the bucket: else S3 says 403).
         """
-        asked = {"Bucket": source.bucket, "Key": source.key, "IfMatch": source.etag}
+        asked = {"Bucket": source.bucket, "Key": source.key, "IfMatch": f'"{source.etag}"'}
         if source.version:
             asked["VersionId"] = source.version
         if position:

@@ -18,6 +18,8 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import uv
+
 from sls_ml.errors import ExternalError
 
 TARGETS = tuple(
@@ -67,7 +69,7 @@ def fragment(pins: Mapping[str, str]) -> str:
 def _wheels(pins: Mapping[str, str], python: str, platform: str) -> Iterable[tuple[str, str]]:
     """Pairs of package name and sha256 of the wheels that fit one target."""
     command = [
-        *("uv", "pip", "compile", "--quiet", "--format", "pylock.toml", "--no-deps", "--no-header"),
+        *(uv.find_uv_bin(), "pip", "compile", "--quiet", "--format", "pylock.toml", "--no-deps", "--no-header"),
         *("--only-binary", ":all:", "--no-python-downloads"),
         *("--python-version", python, "--python-platform", platform, "-"),
     ]

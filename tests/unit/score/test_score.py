@@ -1,0 +1,299 @@
+"""Scoring an object: every row once in effect, and none lost."""
+
+# ruff: noqa: D101, D102
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.score.conftest import Input, Memory, Place, source
+
+from sls_ml_runtime import score as module
+from sls_ml_runtime.score import ResultsDiffer, Scorer, score_object
+
+Make = Callable[..., Scorer]
+
+FOUR = b'id,age,children,city\n1,30,0,Bern\n2,50,1,Bern\n3,40.5,0,"Basel, BS"\n4,41,-2,Bern\n'
+
+
+def folder_of(scorer: Scorer) -> str:
+    return f"in/a.csv/e1-{scorer.digest[:12]}"
+
+
+def rows_of(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+
+
+def lines_of(content: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def test_rows_are_scored_in_order_behind_the_joined_columns(scorer: Make, place: Place) -> None:
+    # GIVEN an object of four rows
+    chosen = scorer()
+    # WHEN it is scored
+    outcome = score_object(chosen, Input(FOUR), place, source())
+    # THEN there is one part with the input's order, the joined column first
+    part = place.objects[f"{folder_of(chosen)}/part-00000.csv"]
+    assert part.splitlines()[0] == b"id,label,probability_no,probability_yes"
+    assert [(row["id"], row["label"]) for row in rows_of(part)] == [
+        ("1", "no"),
+        ("2", "yes"),
+        ("3", "yes"),
+        ("4", "no"),
+    ]
+    # AND the manifest accounts for every row
+    assert outcome.manifest == json.loads(place.objects[f"{folder_of(chosen)}/manifest.json"])
+    assert outcome.manifest["status"] == "scored"
+    assert (outcome.manifest["rows_in"], outcome.manifest["rows_scored"]) == (4, 4)
+    assert outcome.manifest["rows_rejected"] == {}
+
+
+def test_a_row_outside_the_domain_is_rejected_with_its_reason_and_spares_the_others(
+    scorer: Make, place: Place
+) -> None:
+    # GIVEN rows that each break one rule, among two good ones
+    content = (
+        b"city,id,age,children\r\nBern,a,30,0\r\nBern,b,,0\r\nBern,c,abc,0\r\nBern,d,inf,0\r\nBern,e,30,1.5\r\n"
+        b"Genf,f,30,0\r\nBern,g,1_0,0\r\nBern,h,30\r\nBern\xff,i,30,0\r\nBern,j,151,0\r\nBern,k,30,2.0\r\n"
+    )
+    chosen = scorer(max_rejected=0.9)
+    # WHEN they are scored
+    outcome = score_object(chosen, Input(content), place, source())
+    # THEN the good ones are scored
+    part = place.objects[f"{folder_of(chosen)}/part-00000.csv"]
+    assert [row["id"] for row in rows_of(part)] == ["a", "k"]
+    # AND the others say where, why, and what they were
+    rejected = lines_of(place.objects[f"{folder_of(chosen)}/rejected/part-00000.jsonl"])
+    assert [(line["row"], line["code"], line["field"]) for line in rejected] == [
+        (2, "missing-value", "age"),
+        (3, "wrong-type", "age"),
+        (4, "not-finite", "age"),
+        (5, "wrong-type", "children"),
+        (6, "unknown-category", "city"),
+        (7, "wrong-type", "age"),
+        (8, "cell-count", None),
+        (9, "not-utf8", "city"),
+        (10, "out-of-range", "age"),
+    ]
+    assert rejected[4]["raw"] == "Genf,f,30,0"
+    assert outcome.manifest["rows_in"] == 11
+    assert outcome.manifest["rows_rejected"]["wrong-type"] == 3
+
+
+def test_an_event_that_comes_again_changes_and_reads_nothing(scorer: Make, place: Place) -> None:
+    # GIVEN an object that has been scored
+    chosen, content = scorer(), Input(FOUR)
+    first = score_object(chosen, content, place, source())
+    before, content.opened[:] = dict(place.objects), []
+    # WHEN its event comes again
+    second = score_object(chosen, content, place, source())
+    # THEN nothing happens
+    assert second.replayed
+    assert second.manifest == first.manifest
+    assert place.objects == before
+    assert content.opened == []
+
+
+class Crash(Exception):  # noqa: N818
+    pass
+
+
+class Crashing(Memory):
+    """Fails at a given creation; what was created before stays."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.left = at
+
+    def create(self, key: str, body: BinaryIO, facts: Mapping[str, str]) -> bool:
+        if self.left == 0:
+            self.left = -1
+            raise Crash
+        self.left -= 1
+        return super().create(key, body, facts)
+
+
+MANY = b"id,age,children,city\n" + b"".join(
+    b"%d,%s,0,Bern\n" % (row, b"x" if row % 5 == 0 else b"%d" % (30 + row)) for row in range(20)
+)
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_a_try_after_a_crash_ends_with_the_very_objects_of_one_that_went_through(
+    scorer: Make, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    # GIVEN parts of six rows, and a try that breaks off at its n-th object
+    monkeypatch.setattr(module, "PART_ROWS", 6)
+    chosen, whole, broken = scorer(max_rejected=1), Memory(), Crashing(at)
+    score_object(chosen, Input(MANY), whole, source())
+    with pytest.raises(Crash):
+        score_object(chosen, Input(MANY), broken, source())
+    # WHEN the event comes again
+    again = Input(MANY)
+    score_object(chosen, again, broken, source())
+    # THEN the results are the same, byte for byte
+    assert broken.objects == whole.objects
+    # AND behind a finished part, reading went on where it ends
+    assert len(again.opened) == (1 if at < 2 else 2)
+
+
+def test_a_part_of_another_release_is_compared_and_taken_when_it_is_the_same(
+    scorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a release that stopped before its manifest
+    results = Crashing(1)
+    with pytest.raises(Crash):
+        score_object(scorer(release="7"), Input(FOUR), results, source())
+    # WHEN the next release scores the object
+    outcome = score_object(scorer(release="8"), Input(FOUR), results, source())
+    # THEN it finds its own bytes
+    assert outcome.manifest["rows_scored"] == 4
+
+
+def test_other_bytes_under_a_results_key_are_never_replaced(scorer: Make, place: Place) -> None:
+    # GIVEN something that is not ours where a part would go
+    chosen = scorer()
+    key = f"{folder_of(chosen)}/part-00000.csv"
+    place.create(key, io.BytesIO(b"mine"), {"sha256": "0"})
+    # WHEN the object is scored
+    with pytest.raises(ResultsDiffer, match=r"part-00000\.csv exists with other bytes"):
+        score_object(chosen, Input(FOUR), place, source())
+    # THEN it is still there, and there is no manifest
+    assert place.objects == {key: b"mine"}
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "empty-file"),
+        (b"\n\n", "empty-file"),
+        (b"id,age,city\n1,2,Bern\n", "missing-column"),
+        (b"age,children,city\n1,2,Bern\n", "missing-column"),
+        (b"id;age;children;city\n1;2;0;Bern\n", "missing-column"),
+        (b"id,age,age,children,city\n1,2,2,0,Bern\n", "duplicate-column"),
+        ("id,age,children,city\n1,2,0,Bern\n".encode("utf-16"), "not-utf8"),
+        (b"id,age,children,city,gr\xf6sse\n1,2,0,Bern,1\n", "not-utf8"),
+        (b'"id,age,children,city\n1,2,0,Bern\n', "broken-csv"),
+        (b"x" * (2 << 20), "line-too-long"),
+    ],
+)
+def test_an_object_that_cannot_be_scored_at_all_is_refused_once(
+    scorer: Make, place: Place, content: bytes, code: str
+) -> None:
+    # GIVEN an object that no retry can mend
+    chosen = scorer()
+    # WHEN it is scored
+    outcome = score_object(chosen, Input(content), place, source())
+    # THEN its folder holds a manifest that says why, and nothing else
+    assert outcome.manifest["status"] == "refused"
+    assert outcome.manifest["refused"]["code"] == code
+    assert list(place.objects) == [f"{folder_of(chosen)}/manifest.json"]
+    # AND the event is done with
+    assert score_object(chosen, Input(content), place, source()).replayed
+
+
+def test_an_object_that_breaks_off_keeps_the_rows_before_the_break(
+    scorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a quote that is never closed behind four good rows, in parts of three
+    monkeypatch.setattr(module, "PART_ROWS", 3)
+    chosen, results = scorer(), Memory()
+    # WHEN it is scored
+    outcome = score_object(chosen, Input(FOUR + b'5,30,0,"Bern\n6,30,0,Bern\n'), results, source())
+    # THEN the rows before are there, and the manifest says where it broke off
+    assert outcome.manifest["status"] == "refused"
+    assert outcome.manifest["refused"]["code"] == "broken-csv"
+    assert outcome.manifest["refused"]["after_row"] == 4
+    assert [part["rows"] for part in outcome.manifest["parts"]] == [3, 1]
+
+
+def test_too_many_rejected_rows_are_a_status_and_the_rest_is_scored(scorer: Make, place: Place) -> None:
+    # GIVEN one bad row in four, where one in ten is allowed
+    content = FOUR.replace(b"2,50,1", b"2,,1")
+    # WHEN it is scored
+    outcome = score_object(scorer(max_rejected=0.1), Input(content), place, source())
+    # THEN the status says so beside the results
+    assert outcome.manifest["status"] == "too-many-rejected"
+    assert outcome.manifest["rows_scored"] == 3
+
+
+def test_a_header_without_rows_gives_a_part_without_rows(scorer: Make, place: Place) -> None:
+    # GIVEN nothing but a header, with a byte order mark
+    chosen = scorer()
+    # WHEN it is scored
+    outcome = score_object(chosen, Input(b"\xef\xbb\xbfid,age,children,city"), place, source())
+    # THEN the part has the output's header
+    part = place.objects[f"{folder_of(chosen)}/part-00000.csv"]
+    assert part == b"id,label,probability_no,probability_yes\r\n"
+    assert outcome.manifest["status"] == "scored"
+
+
+def test_hooks_see_all_columns_and_may_derive_the_models_inputs(scorer: Make, place: Place) -> None:
+    # GIVEN a file with a year of birth in place of the age, and hooks that know
+    content = b"id,born,children,city\n1,1996,0,Bern\n2,1970,0,Bern\n"
+
+    def before(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row | {"age": 2026 - int(row["born"])} for row in rows]
+
+    def after(result: dict[str, Any]) -> dict[str, Any]:
+        return result | {"label": [label.upper() for label in result["label"]]}
+
+    chosen = scorer(before=before, after=after)
+    # WHEN it is scored
+    score_object(chosen, Input(content), place, source())
+    # THEN both hooks had their say
+    part = place.objects[f"{folder_of(chosen)}/part-00000.csv"]
+    assert [row["label"] for row in rows_of(part)] == ["NO", "YES"]
+
+
+def test_joined_columns_must_not_be_named_like_results(scorer: Make) -> None:
+    with pytest.raises(ValueError, match="label"):
+        scorer(join=["label"])
+
+
+cells = st.one_of(st.just("30"), st.just(""), st.just("nan"), st.text(max_size=6), st.floats().map(repr))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    table=st.lists(
+        st.tuples(st.text(max_size=5), cells, cells, st.sampled_from(["Bern", "Genf"])), max_size=12
+    ),
+    part=st.integers(1, 5),
+    chunk=st.integers(1, 4),
+)
+def test_whatever_the_cells_no_row_is_lost_and_joined_text_survives(
+    scorer: Make, monkeypatch: pytest.MonkeyPatch, table: list[tuple[str, ...]], part: int, chunk: int
+) -> None:
+    # GIVEN any table, written by Python's own CSV writer, in any slices
+    monkeypatch.setattr(module, "PART_ROWS", part)
+    monkeypatch.setattr(module, "CHUNK_ROWS", chunk)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([("id", "age", "children", "city"), *table])
+    chosen, results = scorer(max_rejected=1), Memory()
+    # WHEN it is scored
+    outcome = score_object(chosen, Input(text.getvalue().encode("utf-8", "replace")), results, source())
+    # THEN every row is either scored or rejected, in order, with its own text
+    assert outcome.manifest["rows_in"] == len(table)
+    scored = [
+        row
+        for key in sorted(results.objects)
+        if key.endswith(".csv")
+        for row in rows_of(results.objects[key])
+    ]
+    rejected = [
+        line["row"] - 1
+        for key in sorted(results.objects)
+        if key.endswith(".jsonl")
+        for line in lines_of(results.objects[key])
+    ]
+    kept = [row for position, row in enumerate(table) if position not in rejected]
+    assert [row["id"] for row in scored] == [row[0] for row in kept]
