@@ -253,9 +253,7 @@ class AwsDeployer:
         with translated(f"looking for past templates of {stack}"):
             objects: list[ObjectTypeDef] = [
                 each
-                for page in pages.paginate(
-                    Bucket=bucket, Prefix=names.template_key(stack, "").removesuffix(".json")
-                )
+                for page in pages.paginate(Bucket=bucket, Prefix=names.template_folder(stack))
                 for each in page.get("Contents", [])
             ]
             for each in sorted(objects, key=lambda each: each["LastModified"], reverse=True):

@@ -93,6 +93,11 @@ def package_key(sha256: str) -> str:
     return f"packages/{sha256}.zip"
 
 
+def template_folder(stack: str) -> str:
+    """Where the templates of a stack lie in the package bucket: one per deploy that went well."""
+    return f"templates/{stack}/"
+
+
 def template_key(stack: str, digest: str) -> str:
-    """Where the template of a deployed stack lies in the package bucket."""
-    return f"templates/{stack}/{digest}.json"
+    """Where one template of a stack lies."""
+    return f"{template_folder(stack)}{digest}.json"

@@ -36,6 +36,11 @@ def begins(event: StackEventTypeDef) -> bool:
     return is_stack(event) and event.get("ResourceStatus") in STARTS
 
 
+def ends(event: StackEventTypeDef) -> bool:
+    """Whether an operation ends with this event."""
+    return is_stack(event) and not event.get("ResourceStatus", "").endswith("_IN_PROGRESS")
+
+
 def progress(event: StackEventTypeDef) -> Progress:
     """What an event says to somebody who waits for the operation to end."""
     status = event.get("ResourceStatus", "")

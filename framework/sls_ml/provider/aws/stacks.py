@@ -145,7 +145,7 @@ class Stacks:
                 self._client.cloudformation.execute_change_set(
                     StackName=changes.stack, ChangeSetName=changes.token
                 )
-        yield from self._follow(stack.id, after, _SETTLED)
+        yield from self._follow(stack, after, _SETTLED)
 
     def delete(self, stack: Stack) -> Iterator[Progress]:
         """Delete a stack and follow it to its end.
@@ -156,7 +156,7 @@ class Stacks:
         after = self._newest_event(stack.id)
         with translated(f"deleting the stack {stack.name}"):
             self._client.cloudformation.delete_stack(StackName=stack.id)
-        yield from self._follow(stack.id, after, {"DELETE_COMPLETE"})
+        yield from self._follow(stack, after, {"DELETE_COMPLETE"})
 
     def buckets(self, name: str) -> list[str]:
         """Names of the buckets that a stack made."""
@@ -270,22 +270,31 @@ class Stacks:
         except MissingError as error:
             raise _stale(changes.stack) from error
 
-    def _follow(self, stack_id: str, after: str | None, good: set[str]) -> Iterator[Progress]:
-        """Yield each event of the running operation, from the one after `after` until it ends."""
+    def _follow(self, stack: Stack, after: str | None, good: set[str]) -> Iterator[Progress]:
+        """Yield each event of the running operation, from the one after `after` until it ends.
+
+        Only events tell that it has ended: the stack's own status may lag behind the call that began it.
+        """
         seen: list[StackEventTypeDef] = []
-        while True:
-            stack = self.find(stack_id)
-            fresh = list(self._events(stack_id, after)) if stack is not None else []
+        end: StackEventTypeDef | None = None
+        while end is None:
+            fresh = list(self._events(stack.id, after))
             for event in reversed(fresh):
                 seen.append(event)
                 yield stack_events.progress(event)
+                if stack_events.ends(event):
+                    end = event
             after = fresh[0]["EventId"] if fresh else after
-            if stack is None or not stack.running:
-                break
-            time.sleep(self._client.poll_seconds)
-        status = stack.status if stack is not None else "DELETE_COMPLETE"
-        if status not in good:
-            raise _failed(stack, status, stack_events.first_failure(seen))
+            if end is None:
+                if not fresh and self._gone(stack.id):
+                    return  # an empty stack may go without an event
+                time.sleep(self._client.poll_seconds)
+        if end.get("ResourceStatus") not in good:
+            raise _failed(stack.name, end, stack_events.first_failure(seen))
+
+    def _gone(self, stack_id: str) -> bool:
+        stack = self.find(stack_id)
+        return stack is None or stack.status == "DELETE_COMPLETE"
 
     def _events(self, stack_id: str, after: str | None) -> Iterator[StackEventTypeDef]:
         """Events of a stack, newest first, down to the one after `after`."""
@@ -325,19 +334,19 @@ def _stale(stack: str) -> ApplyError:
     )
 
 
-def _failed(stack: Stack | None, status: str, failure: stack_events.Failure | None) -> ApplyError:
-    where = f"stack {stack.name}" if stack else None
+def _failed(stack: str, end: StackEventTypeDef, failure: stack_events.Failure | None) -> ApplyError:
+    status = end.get("ResourceStatus", "")
     back = "; the previous release is back in place" if status == "UPDATE_ROLLBACK_COMPLETE" else ""
     if failure is None:
         return ApplyError(
             f"the operation ended in {status}{back}",
             code="apply-failed",
-            where=where,
-            why=stack.reason if stack else None,
+            where=f"stack {stack}",
+            why=end.get("ResourceStatusReason"),
         )
     return ApplyError(
         f"{failure.resource} failed{back}",
         code="apply-failed",
-        where=f"{failure.resource} ({failure.type}), {where}",
+        where=f"{failure.resource} ({failure.type}), stack {stack}",
         why=failure.reason,
     )
