@@ -131,7 +131,7 @@ class ObjectStore:
                 f"The store could not {doing}.",
                 code="store-failed",
                 where=self.uri,
-                why=" ".join(str(error).split()),
+                why=_cause(error),
                 mend="check that the place exists, and that the credentials at hand may use it",
             ) from error
 
@@ -146,8 +146,8 @@ def open_store(uri: str | Path) -> ObjectStore:
         UsageError: `uri` names no kind of store that we know.
         ExternalError: The store cannot be set up from the environment.
     """
-    text = str(uri).rstrip("/") or "/"
-    scheme, separator, _ = text.partition("://")
+    scheme, separator, rest = str(uri).partition("://")
+    text = scheme + separator + rest.rstrip("/") if separator else scheme.rstrip("/") or "/"
     if not separator:
         return _open_folder(text, Path(text))
     if scheme == "file":
@@ -170,7 +170,7 @@ def _open_folder(uri: str, folder: Path) -> ObjectStore:
         return ObjectStore(uri, LocalStore(prefix=folder.absolute(), mkdir=True))
     except (BaseError, OSError) as error:
         raise ExternalError(
-            "The store's folder cannot be used.", code="store-failed", where=uri, why=str(error)
+            "The store's folder cannot be used.", code="store-failed", where=uri, why=_cause(error)
         ) from error
 
 
@@ -191,7 +191,7 @@ def _open_bucket(uri: str, scheme: str) -> ObjectStore:
             "The store cannot be set up from this environment.",
             code="store-failed",
             where=uri,
-            why=" ".join(str(error).split()),
+            why=_cause(error),
         ) from error
     return ObjectStore(uri, client)
 
@@ -205,3 +205,8 @@ def _open_s3(uri: str) -> Client:
         return S3Store.from_url(uri)
     options: ClientConfig = {"allow_http": urlsplit(endpoint).hostname in _LOOPBACK}
     return S3Store.from_url(uri, endpoint=endpoint, client_options=options)
+
+
+def _cause(error: Exception) -> str:
+    """Give an error's sentence without the client's debug output."""
+    return " ".join(str(error).partition("Debug source:")[0].split())
