@@ -74,10 +74,19 @@ def test_what_may_be_replaced_is_marked() -> None:
         "AWS::Lambda::Alias",
         Replacement="Conditional",
         Scope=["Properties"],
-        Details=[{"Target": {"Attribute": "Properties", "Name": "FunctionVersion"}}],
+        Details=[
+            {
+                "Target": {
+                    "Attribute": "Properties",
+                    "Name": "FunctionVersion",
+                    "BeforeValue": "7",
+                    "AfterValue": "{{changeSet:KNOWN_AFTER_APPLY}}",
+                }
+            }
+        ],
     )
     # WHEN it is read
-    # THEN both are said
+    # THEN both are said, and no value is made up
     (found,) = changes([raw])
     assert (found.action, found.detail) == ("modify", "FunctionVersion, perhaps by replacement")
 

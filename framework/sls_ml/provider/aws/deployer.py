@@ -85,10 +85,10 @@ class AwsDeployer:
                     where=str(upload.file),
                     why=str(error),
                 ) from error
-            yield Progress(upload.uri, "started", f"{size} bytes")
+            yield Progress(upload.uri, "started", f"{size:,} bytes")
             with translated(f"uploading to {upload.uri}"):
                 self._client.s3.upload_file(str(upload.file), bucket, key)
-            yield Progress(upload.uri, "done", f"{size} bytes")
+            yield Progress(upload.uri, "done", f"{size:,} bytes")
 
     def changes(self, rendered: Rendered) -> Changes:
         """What a deployment would change; one call where it is deployed already.

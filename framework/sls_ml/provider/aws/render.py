@@ -174,7 +174,6 @@ def _resources(
         "Role": attribute(role, "Arn"),
         "Runtime": f"python{function.python}",
         "Timeout": function.timeout,
-        "TracingConfig": {"Mode": "PassThrough"},
     }
     if function.start == "snapstart":
         versioned["SnapStart"] = {"ApplyOn": "PublishedVersions"}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     )
 
 _LONGEST_VALUE = 48
+_UNKNOWN = ("{{changeSet:", "${")
 
 
 def changes(raw: Iterable[ChangeTypeDef]) -> Iterator[Change]:
@@ -61,6 +62,11 @@ def _property(detail: ResourceChangeDetailTypeDef) -> str:
     if name == "Tags":
         return ""
     before, after = target.get("BeforeValue"), target.get("AfterValue")
-    if before is None or after is None or max(len(before), len(after)) > _LONGEST_VALUE:
+    if before is None or after is None or not (_telling(before) and _telling(after)):
         return name
     return f"{name} {before} -> {after}"
+
+
+def _telling(value: str) -> bool:
+    """Whether a value is short, and known before the change is carried out."""
+    return len(value) <= _LONGEST_VALUE and not value.startswith(_UNKNOWN)
