@@ -42,6 +42,7 @@ class Stored:
 
     @property
     def folder(self) -> Path:
+        """Where its files are."""
         return self.store / self.name / self.digest
 
 

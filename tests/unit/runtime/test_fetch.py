@@ -1,4 +1,4 @@
-"""Artifacts are fetched whole and verified, from a folder and from a real S3 server, or an error says why not."""
+"""Artifacts are fetched whole and verified, from a folder and a real S3 server, or an error says why not."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ def test_a_full_disk_is_named(stored: Any, tmp_path: Path, monkeypatch: Any) -> 
     monkeypatch.setattr("sls_ml_runtime.fetch.os.makedirs", link_to_the_full_device)
 
     # WHEN it is fetched THEN the error says what to raise
-    with pytest.raises(StoreError, match="no space .* raise the function's ephemeral storage"):
+    with pytest.raises(StoreError, match=r"no space .* raise the function's ephemeral storage"):
         fetch(f"file://{stored.store}", stored.name, stored.digest, full)
 
 
