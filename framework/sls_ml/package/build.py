@@ -70,7 +70,8 @@ def build(
     interpreter = interpreters.find(target.python)
     sources = [*content.function_files(source), *content.runtime_files(runtime, settings.runtime_digest)]
     wheels_key = _wheels_key(source / REQUIREMENTS, target, settings, interpreter)
-    key = _key({"wheels": wheels_key, **{file.path: _sha256(file.file.read_bytes()) for file in sources}})
+    digests = {f"file {source.path}": _sha256(source.file.read_bytes()) for source in sources}
+    key = _key({"wheels": wheels_key} | digests)
     path = cache / "packages" / f"{function.name}-{key[:16]}.zip"
     try:
         package = _load(path)
