@@ -180,6 +180,7 @@ def test_a_rollback_moves_the_traffic_and_then_the_stack(
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
             "Parameters": [],
             "Tags": ANY,
+            "ImportExistingResources": False,
             "TemplateBody": past.template,
         },
     )

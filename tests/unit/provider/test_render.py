@@ -129,6 +129,7 @@ def test_auth_that_a_function_url_does_not_know_is_refused(make: Any, auth: Any)
     [
         ({"timeout": 901}, "timeout-too-long"),
         ({"start": "snapstart", "python": "3.11"}, "snapstart-unsupported"),
+        ({"environment": {"TABLE": "x" * 4000}}, "environment-too-large"),
     ],
 )
 def test_what_lambda_cannot_do_is_refused(make: Any, changed: dict[str, Any], code: str) -> None:

@@ -53,8 +53,11 @@ class AwsDeployer:
         return f"s3://{self._client.store_bucket}"
 
     def bootstrap(self) -> Iterator[Progress]:
-        """Create or update the buckets that every deploy in this account and region needs."""
-        changes = self._stacks.preview(bootstrap.bootstrap())
+        """Create or update the buckets that every deploy in this account and region needs.
+
+        Buckets that outlived a bootstrap stack which somebody deleted are taken over.
+        """
+        changes = self._stacks.preview(bootstrap.bootstrap(), adopt=True)
         if changes.empty:
             yield Progress(changes.stack, "skipped", "up to date")
         else:

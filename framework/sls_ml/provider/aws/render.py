@@ -21,6 +21,9 @@ HANDLER = "handler.handler"
 LEAST_DISK = 512
 """MB of /tmp that every function has without asking."""
 
+_ENVIRONMENT_BYTES = LIMITS["environment_bytes"].value - 512
+"""What is left of the limit beside our own variables."""
+
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9!_.'()/=+@:,& -]*")
 """Prefixes that mean the same in a key, an IAM resource, an event pattern and a template."""
 
@@ -110,6 +113,15 @@ def _refuse(function: Function, package: Package) -> None:
             where=where,
             why=LIMITS["disk_mb"].page,
         )
+    own = _own_environment(function)
+    if sum(len(text.encode()) for pair in own.items() for text in pair) > _ENVIRONMENT_BYTES:
+        raise UnsupportedError(
+            f"a function on aws has {_ENVIRONMENT_BYTES} bytes for its own environment variables",
+            code="environment-too-large",
+            where=f"{where}.environment",
+            why=LIMITS["environment_bytes"].page,
+            mend="keep large values in a file beside hooks.py, or in a bucket",
+        )
     if function.start == "snapstart" and (function.python == "3.11" or _disk(function) > LEAST_DISK):
         raise UnsupportedError(
             "SnapStart needs Python 3.12 or later and models that fit in 512 MB of /tmp",
@@ -117,6 +129,10 @@ def _refuse(function: Function, package: Package) -> None:
             where=f"{where}.start",
             why="https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html",
         )
+    _refuse_places(function, where)
+
+
+def _refuse_places(function: Function, where: str) -> None:
     if function.batch:
         for place in (function.batch.source, function.batch.target):
             if not _PLAIN_KEY.fullmatch(place.prefix):
@@ -236,10 +252,7 @@ def _disk(function: Function) -> int:
 def _environment(deployment: Deployment, function: Function, store: str) -> dict[str, Value]:
     """Environment variables: the user's, and over them our own."""
     variables: dict[str, Value] = {
-        name: f"secret://{value.secret}" if isinstance(value, Secret) else value
-        for name, value in function.environment.items()
-    }
-    variables |= {
+        **_own_environment(function),
         "ORT_DISABLE_TELEMETRY": "1",
         "SLS_ML_STAGE": deployment.stage,
         "SLS_ML_STORE": sub(f"s3://{store}"),
@@ -247,6 +260,14 @@ def _environment(deployment: Deployment, function: Function, store: str) -> dict
     if function.batch:
         variables["SLS_ML_TO"] = batch.uri(function.batch.target)
     return variables
+
+
+def _own_environment(function: Function) -> dict[str, str]:
+    """The user's variables; a secret is named, not revealed."""
+    return {
+        name: f"secret://{value.secret}" if isinstance(value, Secret) else value
+        for name, value in function.environment.items()
+    }
 
 
 def _outputs(function: Function) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -91,11 +91,15 @@ class Stacks:
             body: Any = self._client.cloudformation.get_template(StackName=name)["TemplateBody"]
         return cloudformation.text(json.loads(body) if isinstance(body, str) else body)
 
-    def preview(self, rendered: Rendered) -> Changes:
+    def preview(self, rendered: Rendered, *, adopt: bool = False) -> Changes:
         """Let CloudFormation work out what a template would change.
 
         Earlier previews of the stack that were not carried out are thrown away. Where this very template is
         being carried out already, after an interruption, its preview comes back, for `execute` to join in.
+
+        Args:
+            rendered: The template.
+            adopt: Whether resources that outlived an earlier stack are taken over by their names.
 
         Raises:
             ApplyError: Another operation runs on the stack, it is stuck, or the template is refused.
@@ -107,7 +111,7 @@ class Stacks:
         token = self._running_change_set(stack, rendered) if stack is not None and stack.running else None
         if token is None:
             kind = self._make_way(stack) if stack is not None else "CREATE"
-            token = self._create_change_set(rendered, kind)
+            token = self._create_change_set(rendered, kind, adopt=adopt)
         failure, raw = self._change_set(rendered.stack, token)
         if failure is None:
             return Changes(items=tuple(stack_changes.changes(raw)), token=token, stack=rendered.stack)
@@ -218,7 +222,9 @@ class Stacks:
                 return each["ChangeSetId"]
         return None
 
-    def _create_change_set(self, rendered: Rendered, kind: Literal["CREATE", "UPDATE"]) -> str:
+    def _create_change_set(
+        self, rendered: Rendered, kind: Literal["CREATE", "UPDATE"], *, adopt: bool
+    ) -> str:
         arguments: CreateChangeSetInputTypeDef = {
             "StackName": rendered.stack,
             "ChangeSetName": f"{_PREFIX}{rendered.digest[:12]}-{uuid.uuid4().hex[:8]}",
@@ -228,6 +234,7 @@ class Stacks:
                 {"ParameterKey": key, "ParameterValue": value} for key, value in rendered.parameters.items()
             ],
             "Tags": _tags(rendered),
+            "ImportExistingResources": adopt,
         }
         body = rendered.template.encode()
         if len(body) <= LIMITS["template_bytes"].value:
