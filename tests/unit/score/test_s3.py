@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
@@ -29,7 +30,8 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def client(endpoint: str, request: pytest.FixtureRequest) -> Any:
+def client(endpoint: str) -> Any:
+    httpx.post(f"{endpoint}/moto-api/reset")
     made = boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -39,10 +41,7 @@ def client(endpoint: str, request: pytest.FixtureRequest) -> Any:
         config=Config(s3={"addressing_style": "path"}),
     )
     made.create_bucket(Bucket="data", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    yield made
-    for entry in made.list_object_versions(Bucket="data").get("Versions", []):
-        made.delete_object(Bucket="data", Key=entry["Key"], VersionId=entry["VersionId"])
-    made.delete_bucket(Bucket="data")
+    return made
 
 
 def arrive(client: Any, key: str, content: bytes) -> Source:

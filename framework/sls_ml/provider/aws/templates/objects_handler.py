@@ -62,19 +62,20 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     return process_partial_response(event=event, record_handler=score, processor=PROCESSOR, context=context)
 
 
-def score(message: SQSRecord) -> None:
+def score(record: SQSRecord) -> None:
     """Score the objects of one message; an exception means that it is to be tried again."""
-    for bucket, key, etag, version, size in aws.object_events(message.raw_event):
-        source = Source(bucket, key, etag, version, size)
-        try:
-            tell(source, score_object(SCORER, READ, RESULTS, source))
-        except Superseded:
-            LOGGER.info("superseded", bucket=bucket, key=key, etag=etag)
-            count(superseded=1)
-        except Exception:
-            LOGGER.exception("failed", bucket=bucket, key=key, etag=etag)
-            count(failed=1)
-            raise
+    try:
+        for bucket, key, etag, version, size in aws.object_events(record.raw_event):
+            source = Source(bucket, key, etag, version, size)
+            try:
+                tell(source, score_object(SCORER, READ, RESULTS, source))
+            except Superseded as superseded:
+                LOGGER.info("superseded", reason=str(superseded))
+                count(superseded=1)
+    except Exception:
+        LOGGER.exception("failed", message_id=record.message_id)
+        count(failed=1)
+        raise
 
 
 def tell(source: Source, outcome: Outcome) -> None:
@@ -96,7 +97,7 @@ def tell(source: Source, outcome: Outcome) -> None:
     count(
         objects=1,
         rows=scored,
-        rejected=sum(rejected.values()),
+        rejected_rows=sum(rejected.values()),
         too_many_rejected=int(manifest["status"] == "too-many-rejected"),
         refused=int(manifest["status"] == "refused"),
     )
