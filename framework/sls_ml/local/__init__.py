@@ -1,0 +1,1 @@
+"""The embedded cloud: what `--stage local` deploys to."""

@@ -19,7 +19,7 @@ CLOCK_SKEW_SECONDS = 300
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
 
 
-class Denied(Exception):
+class DeniedError(Exception):
     """The request is not signed as it should be, or its caller may not do this."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -52,44 +52,48 @@ def authenticate(request: Request, *, account: str, service: str) -> Caller:
     """Check the signature of a request.
 
     Raises:
-        Denied: There is none, it is of another service or of another time, or it does not match.
+        DeniedError: There is none, it is of another service or of another time, or it does not match.
     """
     authorization = request.headers.get("authorization", "")
     scope = _CREDENTIAL.search(authorization)
     signed = re.search(r"SignedHeaders=([^,\s]+)", authorization)
     signature = re.search(r"Signature=([0-9a-f]+)", authorization)
     if not authorization.startswith("AWS4-HMAC-SHA256") or not (scope and signed and signature):
-        raise Denied("MissingAuthenticationToken", "Missing Authentication Token")
+        raise DeniedError("MissingAuthenticationToken", "Missing Authentication Token")
     access_key, _, region, signed_service = scope.groups()
     if signed_service != service:
-        raise Denied("SignatureDoesNotMatch", f"Credential should be scoped to correct service: '{service}'.")
+        raise DeniedError(
+            "SignatureDoesNotMatch", f"Credential should be scoped to correct service: '{service}'."
+        )
     names = {"X-Amz-Security-Token": "x-amz-security-token"}
     key_headers = {k: request.headers[v] for k, v in names.items() if v in request.headers}
     try:
         key = create_access_key(account, "aws", access_key, key_headers)
     except CreateAccessKeyFailure as error:
-        raise Denied(
+        raise DeniedError(
             "InvalidClientTokenId", "The security token included in the request is invalid."
         ) from error
     stamp = request.headers.get("x-amz-date", "")
     try:
         at = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError as error:
-        raise Denied("IncompleteSignature", "Date must be in ISO-8601 'basic format'.") from error
+        raise DeniedError("IncompleteSignature", "Date must be in ISO-8601 'basic format'.") from error
     if abs((datetime.now(UTC) - at).total_seconds()) > CLOCK_SKEW_SECONDS:
-        raise Denied("SignatureDoesNotMatch", f"Signature expired: {stamp}")
+        raise DeniedError("SignatureDoesNotMatch", f"Signature expired: {stamp}")
     stated = request.headers.get("x-amz-content-sha256")
     if stated is not None and stated != hashlib.sha256(request.body).hexdigest():
-        raise Denied("SignatureDoesNotMatch", "The body does not match its stated digest.")
+        raise DeniedError("SignatureDoesNotMatch", "The body does not match its stated digest.")
     if "host" not in signed[1].split(";"):
-        raise Denied("SignatureDoesNotMatch", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+        raise DeniedError(
+            "SignatureDoesNotMatch", "'Host' must be a 'SignedHeader' in the AWS Authorization."
+        )
     expected = _signature(request, signed[1].split(";"), stamp, key.create_credentials(), service, region)
     if not hmac.compare_digest(expected, signature[1]):
-        raise Denied(
+        raise DeniedError(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided.",
         )
-    statements = tuple(s for policy in key.collect_policies() for s in _statements(_document(policy)))
+    statements = tuple(s for policy in key.collect_policies() for s in _statements(document_of(policy)))
     return Caller(key.arn, account, access_key, statements)
 
 
@@ -108,8 +112,9 @@ def _signature(
     return str(signer.signature(signer.string_to_sign(signed, signer.canonical_request(signed)), signed))
 
 
-def _document(policy: Any) -> Any:
-    return IAMPolicy(policy)._policy_json  # noqa: SLF001 - moto reads its three shapes of policies here
+def document_of(policy: Any) -> Any:
+    """The document of a policy as moto keeps it: inline, or managed with versions."""
+    return IAMPolicy(policy)._policy_json
 
 
 def _statements(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import sls_ml
 from sls_ml.errors import ExternalError
 from sls_ml.local.files import Endpoint, Files
+from sls_ml.local.managed_runtime import cache_folder
 from sls_ml.local.processes import kill_group, started
 
 START_SECONDS = 30.0
@@ -111,16 +112,16 @@ def _answers(endpoint: Endpoint) -> bool:
 
 def _end(files: Files) -> None:
     """End the daemon, by force if it must be, and the functions that a crash left behind."""
-    endpoint = _live(files)
-    if endpoint is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(endpoint.pid, signal.SIGTERM)
-        limit = time.monotonic() + STOP_SECONDS
-        while _live_pid(files, endpoint.pid) and time.monotonic() < limit:
-            time.sleep(0.02)
-        if _live_pid(files, endpoint.pid):
+    if _live(files) is not None and (state := files.read_state()) is not None:
+        endpoint, start = state
+        for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(endpoint.pid, signal.SIGKILL)
+                os.kill(endpoint.pid, number)
+            limit = time.monotonic() + STOP_SECONDS
+            while started(endpoint.pid) == start and time.monotonic() < limit:
+                time.sleep(0.02)
+            if started(endpoint.pid) != start:
+                break
     files.state.unlink(missing_ok=True)
     if files.children.exists():
         for line in files.children.read_text().splitlines():
@@ -128,16 +129,6 @@ def _end(files: Files) -> None:
             if started(int(pid)) == start:
                 kill_group(int(pid))
         files.children.unlink()
-
-
-def _live_pid(files: Files, pid: int) -> bool:
-    """Whether the daemon still holds the lock of its life."""
-    with files.life_lock.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return started(pid) is not None
-    return False
 
 
 def _start(files: Files, folder: Path, region: str) -> Endpoint:
@@ -179,12 +170,14 @@ def _start(files: Files, folder: Path, region: str) -> Endpoint:
 
 def _environment() -> dict[str, str]:
     """The daemon's environment: this one's, without keys and settings of a real account."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+    own = ("AWS_", "MOTO_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     packages = [str(Path(sls_ml.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     return {
         **kept,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "PYTHONPYCACHEPREFIX": str(cache_folder() / "bytecode"),  # moto compiles for a second
         "PYTHONPATH": os.pathsep.join(filter(None, packages)),
     }

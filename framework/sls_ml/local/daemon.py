@@ -1,7 +1,7 @@
 """The embedded cloud's daemon: moto's server with our Lambda and CloudFormation in it.
 
-moto is the cloud's IAM, STS, S3, SQS, EventBridge, CloudWatch, its logs and more, with IAM enforced. Lambda and
-CloudFormation are ours: moto's need Docker, drop what they do not know, and never roll back.
+moto is the cloud's IAM, STS, S3, SQS, EventBridge, CloudWatch, its logs and more, with IAM enforced. Lambda
+and CloudFormation are ours: moto's need Docker, drop what they do not know, and never roll back.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ class Cloud:
         self._build()
 
     def _build(self) -> None:
-        from sls_ml.local import moto_events  # noqa: PLC0415 - moto reads its settings when it is imported
-        from sls_ml.local.cloudformation import api as cloudformation  # noqa: PLC0415
-        from sls_ml.local.cloudformation.kind import Site  # noqa: PLC0415
-        from sls_ml.local.cloudformation.stacks import Stacks  # noqa: PLC0415
-        from sls_ml.local.event_sources import EventSources  # noqa: PLC0415
-        from sls_ml.local.function_host import FunctionHost  # noqa: PLC0415
-        from sls_ml.local.function_url import FunctionUrls  # noqa: PLC0415
-        from sls_ml.local.functions import Functions  # noqa: PLC0415
-        from sls_ml.local.lambda_api import LambdaApi  # noqa: PLC0415
-        from sls_ml.local.service import mount  # noqa: PLC0415
+        from sls_ml.local import moto_events
+        from sls_ml.local.cloudformation import api as cloudformation
+        from sls_ml.local.cloudformation.kind import Site
+        from sls_ml.local.cloudformation.stacks import Stacks
+        from sls_ml.local.event_sources import EventSources
+        from sls_ml.local.function_host import FunctionHost
+        from sls_ml.local.function_url import FunctionUrls
+        from sls_ml.local.functions import Functions
+        from sls_ml.local.lambda_api import LambdaApi
+        from sls_ml.local.service import mount
 
         at = self.endpoint
         functions = Functions(at.account, at.region, self._files.code)
@@ -89,7 +89,7 @@ class Cloud:
 
     def _assume(self, role: str, session: str) -> Mapping[str, str]:
         """Credentials of a role, as Lambda gives them to a function."""
-        from moto.sts.models import sts_backends  # noqa: PLC0415
+        from moto.sts.models import sts_backends
 
         assumed = sts_backends[self.endpoint.account]["aws"].assume_role(
             region_name=self.endpoint.region,
@@ -111,12 +111,12 @@ class Cloud:
         Args:
             ready: Descriptor to write to once the cloud answers.
         """
-        from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
+        from moto.moto_server.werkzeug_app import (
             DomainDispatcherApplication,
             MotoRequestHandler,
             create_backend_app,
         )
-        from werkzeug.serving import make_server  # noqa: PLC0415
+        from werkzeug.serving import make_server
 
         server = make_server(
             HOST,
@@ -165,8 +165,8 @@ def _bound(port: int) -> socket.socket:
 
 def _administrator() -> tuple[str, str]:
     """Make the administrator, then switch IAM on for good."""
-    from moto import settings  # noqa: PLC0415 - slow, and not before the environment is set
-    from moto.iam.models import iam_backends  # noqa: PLC0415
+    from moto import settings
+    from moto.iam.models import iam_backends
 
     iam = iam_backends[ACCOUNT]["aws"]
     iam.create_user(region_name="us-east-1", user_name=ADMINISTRATOR)
@@ -179,8 +179,7 @@ def _administrator() -> tuple[str, str]:
 
 def _guarded(application: Any) -> Any:
     """Refuse what could come from a web page, and moto's own controls, which know no signature."""
-
-    from sls_ml.local.service import keep_body  # noqa: PLC0415 - moto, see Cloud
+    from sls_ml.local.service import keep_body
 
     def call(environ: dict[str, Any], start_response: Any) -> Any:
         host = environ.get("HTTP_HOST", "").rpartition(":")[0]
@@ -224,7 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _begin_anew(files: Files) -> None:
     """Remove what a daemon before this one left: the cloud lives in memory."""
-    from sls_ml.local.functions import remove_read_only  # noqa: PLC0415
+    from sls_ml.local.functions import remove_read_only
 
     files.state.unlink(missing_ok=True)
     files.children.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.iam.models import iam_backends
 from moto.sqs.models import sqs_backends
 
-from sls_ml.local.authorisation import allows, statements_of
+from sls_ml.local.authorisation import allows, document_of, statements_of
 from sls_ml.local.function_host import FunctionHost, Outcome
 from sls_ml.local.functions import Functions, LambdaError, invalid
 
@@ -140,16 +140,18 @@ class EventSources:
         """What AWS refuses when the mapping is made."""
         if mapping.batch_size > 10 and mapping.window == 0:
             raise invalid(
-                "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
+                "Maximum batch window in seconds must be greater than 0 "
+                "if maximum batch size is greater than 10"
             )
         _, configuration = self._functions.resolve(mapping.function)
-        queues = sqs_backends[self._account][self._region].queues.values()
-        queue = next((q for q in queues if q.queue_arn == mapping.queue_arn), None)
-        if queue is None:
+        sqs = sqs_backends[self._account][self._region]
+        name = mapping.queue_arn.rpartition(":")[2]
+        if name not in sqs.queues:
             raise invalid("Error occurred while ReceiveMessage. SQS Error Code: NonExistentQueue.")
-        if queue.visibility_timeout < configuration.timeout:
+        hidden = int(sqs.get_queue_attributes(name, ["VisibilityTimeout"])["VisibilityTimeout"])
+        if hidden < configuration.timeout:
             raise invalid(
-                f"Queue visibility timeout: {queue.visibility_timeout} seconds is less than "
+                f"Queue visibility timeout: {hidden} seconds is less than "
                 f"Function timeout: {configuration.timeout} seconds"
             )
         statements = self._role_statements(configuration.role)
@@ -162,10 +164,10 @@ class EventSources:
     def _role_statements(self, arn: str) -> list[Mapping[str, Any]]:
         iam = iam_backends[self._account]["aws"]
         role = iam.get_role_by_arn(arn)
-        documents = [
+        documents: list[Any] = [
             iam.get_role_policy(role.name, policy)[1] for policy in iam.list_role_policies(role.name)
         ]
-        documents += [policy.default_version.document for policy in role.managed_policies.values()]
+        documents += [document_of(policy) for policy in role.managed_policies.values()]
         return [statement for document in documents for statement in statements_of(document)]
 
     def _set(self, mapping: Mapped) -> None:

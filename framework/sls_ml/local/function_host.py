@@ -38,7 +38,7 @@ MEMORY_CHECK_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
-class Throttled(LambdaError):
+class ThrottledError(LambdaError):
     """No environment may be started, and none is free."""
 
     def __init__(self) -> None:
@@ -155,7 +155,7 @@ class FunctionHost:
                 warm = self._idle.get((configuration.arn, configuration.revision))
                 return warm.pop() if warm else None
         self._count(function, qualifier, {"Throttles": 1.0})
-        raise Throttled
+        raise ThrottledError
 
     def _run(
         self, configuration: Configuration, environment: ExecutionEnvironment | None, invocation: Invocation
@@ -239,7 +239,7 @@ class FunctionHost:
     def forget(self, *gone: Configuration) -> None:
         """Kill the warm environments of versions that are deleted."""
         keys = {(configuration.arn, configuration.revision) for configuration in gone}
-        self._drop(lambda environment, key: key in keys)
+        self._drop(lambda _environment, key: key in keys)
 
     def _drop(self, condition: Callable[[ExecutionEnvironment, tuple[str, str]], bool]) -> None:
         dropped = []
@@ -258,8 +258,7 @@ class FunctionHost:
                 working = tuple(self._working)
             for environment in working:
                 environment.check_memory()
-            now = time.monotonic()
-            self._drop(lambda environment, _key: now - environment.idle_since > IDLE_SECONDS)
+            self._drop(lambda environment, _key: time.monotonic() - environment.idle_since > IDLE_SECONDS)
 
     def close(self) -> None:
         """Kill every environment."""
@@ -280,25 +279,26 @@ def _told(ending: Ending, request: str, timeout: int) -> tuple[bytes, str | None
     """The payload of an ending, and its error type if it is an error."""
     match ending:
         case Answered(failed=False, body=body) if len(body) > RESPONSE_BYTES:
-            kind = "Function.ResponseSizeTooLarge"
             text = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes)."
-        case Answered(failed=False, body=body):
-            return body, None
-        case Answered(body=body):
-            return body, "Unhandled"
+            return _error("Function.ResponseSizeTooLarge", text)
+        case Answered(failed=failed, body=body):
+            return body, "Unhandled" if failed else None
         case Failed(body=body, type=kind):
             return body, kind
         case TimedOut():
-            kind = "Sandbox.Timedout"
             text = f"RequestId: {request} Error: Task timed out after {timeout:.2f} seconds"
+            return _error("Sandbox.Timedout", text)
         case OutOfMemory():
-            kind = "Runtime.OutOfMemory"
-            text = f"RequestId: {request} Error: Runtime exited with error: signal: killed"
-        case Exited(code=0):
-            kind = "Runtime.ExitError"
-            text = f"RequestId: {request} Error: Runtime exited without providing a reason"
+            return _error(
+                "Runtime.OutOfMemory",
+                f"RequestId: {request} Error: Runtime exited with error: signal: killed",
+            )
         case Exited(code=code):
-            kind = "Runtime.ExitError"
-            how = f"exit status {code}" if code > 0 else f"signal: {-code}"
-            text = f"RequestId: {request} Error: Runtime exited with error: {how}"
+            how = "without providing a reason"
+            if code:
+                how = f"with error: exit status {code}" if code > 0 else f"with error: signal: {-code}"
+            return _error("Runtime.ExitError", f"RequestId: {request} Error: Runtime exited {how}")
+
+
+def _error(kind: str, text: str) -> tuple[bytes, str]:
     return json.dumps({"errorType": kind, "errorMessage": text}).encode(), kind

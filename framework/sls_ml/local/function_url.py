@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sls_ml.local.authorisation import Caller, Denied, Request, allows, authenticate
+from sls_ml.local.authorisation import Caller, DeniedError, Request, allows, authenticate
 from sls_ml.local.function_host import REQUEST_BYTES, FunctionHost
 from sls_ml.local.functions import Function, Functions, LambdaError, Url
 from sls_ml.local.loopback import HOST, LoopbackHandler, LoopbackServer, on_a_port
@@ -83,7 +83,7 @@ class FunctionUrls:
         arn = function.latest.function_arn + (f":{url.qualifier}" if url.qualifier else "")
         try:
             caller = self._authorise(url, function, arn, request)
-        except Denied:
+        except DeniedError:
             status, body, headers = _FORBIDDEN
             return status, body, headers + shared
         id_ = str(uuid.uuid4())
@@ -120,7 +120,7 @@ class FunctionUrls:
                 principal=caller.arn if caller else None,
                 context=context,
             ):
-                raise Denied("AccessDenied", f"{action} is not allowed")
+                raise DeniedError("AccessDenied", f"{action} is not allowed")
         return caller
 
 

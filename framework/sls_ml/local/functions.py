@@ -86,8 +86,10 @@ class Configuration:
 
     def same_as(self, other: Configuration) -> bool:
         """Whether publishing this after `other` would give nothing new."""
-        fields = {"version": "", "modified": "", "revision": "", "description": ""}
-        return replace(self, **fields) == replace(other, **fields)
+        mine, theirs = (
+            replace(each, version="", modified="", revision="", description="") for each in (self, other)
+        )
+        return mine == theirs
 
 
 @dataclass

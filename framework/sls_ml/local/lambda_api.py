@@ -1,5 +1,7 @@
 """Lambda's API: what callers send, over the functions, their host, their URLs and their event sources."""
 
+# ruff: noqa: ARG002 - every operation takes the same
+
 from __future__ import annotations
 
 import base64
@@ -9,16 +11,16 @@ import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 
+from sls_ml.local import lambda_answers as answers
 from sls_ml.local.authorisation import allows, statements_of
-from sls_ml.local.event_sources import EventSources, Mapped
-from sls_ml.local.function_host import FunctionHost, Throttled
+from sls_ml.local.event_sources import EventSources
+from sls_ml.local.function_host import FunctionHost, ThrottledError
 from sls_ml.local.function_url import FunctionUrls
 from sls_ml.local.functions import Alias, Configuration, Function, Functions, LambdaError, Url, invalid
 from sls_ml.local.service import Operation, ServiceError
@@ -46,43 +48,43 @@ class LambdaApi:
     def operations(self) -> dict[str, Operation]:
         """Lambda's operations, by name."""
         named: dict[str, Operation] = {
-            "AddPermission": self.add_permission,
-            "CreateAlias": self.create_alias,
-            "CreateEventSourceMapping": self.create_event_source_mapping,
-            "CreateFunction": self.create_function,
-            "CreateFunctionUrlConfig": self.create_function_url_config,
-            "DeleteAlias": self.delete_alias,
-            "DeleteEventSourceMapping": self.delete_event_source_mapping,
-            "DeleteFunction": self.delete_function,
-            "DeleteFunctionConcurrency": self.delete_function_concurrency,
-            "DeleteFunctionEventInvokeConfig": self.delete_function_event_invoke_config,
-            "DeleteFunctionUrlConfig": self.delete_function_url_config,
-            "GetAlias": self.get_alias,
-            "GetEventSourceMapping": self.get_event_source_mapping,
-            "GetFunction": self.get_function,
-            "GetFunctionConcurrency": self.get_function_concurrency,
-            "GetFunctionConfiguration": self.get_function_configuration,
-            "GetFunctionEventInvokeConfig": self.get_function_event_invoke_config,
-            "GetFunctionUrlConfig": self.get_function_url_config,
-            "GetPolicy": self.get_policy,
-            "Invoke": self.invoke,
-            "ListAliases": self.list_aliases,
-            "ListEventSourceMappings": self.list_event_source_mappings,
-            "ListFunctionUrlConfigs": self.list_function_url_configs,
-            "ListFunctions": self.list_functions,
-            "ListTags": self.list_tags,
-            "ListVersionsByFunction": self.list_versions_by_function,
-            "PublishVersion": self.publish_version,
-            "PutFunctionConcurrency": self.put_function_concurrency,
-            "PutFunctionEventInvokeConfig": self.put_function_event_invoke_config,
-            "RemovePermission": self.remove_permission,
-            "TagResource": self.tag_resource,
-            "UntagResource": self.untag_resource,
-            "UpdateAlias": self.update_alias,
-            "UpdateEventSourceMapping": self.update_event_source_mapping,
-            "UpdateFunctionCode": self.update_function_code,
-            "UpdateFunctionConfiguration": self.update_function_configuration,
-            "UpdateFunctionUrlConfig": self.update_function_url_config,
+            "AddPermission": self._add_permission,
+            "CreateAlias": self._create_alias,
+            "CreateEventSourceMapping": self._create_event_source_mapping,
+            "CreateFunction": self._create_function,
+            "CreateFunctionUrlConfig": self._create_function_url_config,
+            "DeleteAlias": self._delete_alias,
+            "DeleteEventSourceMapping": self._delete_event_source_mapping,
+            "DeleteFunction": self._delete_function,
+            "DeleteFunctionConcurrency": self._delete_function_concurrency,
+            "DeleteFunctionEventInvokeConfig": self._delete_function_event_invoke_config,
+            "DeleteFunctionUrlConfig": self._delete_function_url_config,
+            "GetAlias": self._get_alias,
+            "GetEventSourceMapping": self._get_event_source_mapping,
+            "GetFunction": self._get_function,
+            "GetFunctionConcurrency": self._get_function_concurrency,
+            "GetFunctionConfiguration": self._get_function_configuration,
+            "GetFunctionEventInvokeConfig": self._get_function_event_invoke_config,
+            "GetFunctionUrlConfig": self._get_function_url_config,
+            "GetPolicy": self._get_policy,
+            "Invoke": self._invoke,
+            "ListAliases": self._list_aliases,
+            "ListEventSourceMappings": self._list_event_source_mappings,
+            "ListFunctionUrlConfigs": self._list_function_url_configs,
+            "ListFunctions": self._list_functions,
+            "ListTags": self._list_tags,
+            "ListVersionsByFunction": self._list_versions_by_function,
+            "PublishVersion": self._publish_version,
+            "PutFunctionConcurrency": self._put_function_concurrency,
+            "PutFunctionEventInvokeConfig": self._put_function_event_invoke_config,
+            "RemovePermission": self._remove_permission,
+            "TagResource": self._tag_resource,
+            "UntagResource": self._untag_resource,
+            "UpdateAlias": self._update_alias,
+            "UpdateEventSourceMapping": self._update_event_source_mapping,
+            "UpdateFunctionCode": self._update_function_code,
+            "UpdateFunctionConfiguration": self._update_function_configuration,
+            "UpdateFunctionUrlConfig": self._update_function_url_config,
         }
         return {name: _translated(operation) for name, operation in named.items()}
 
@@ -97,7 +99,7 @@ class LambdaApi:
 
     # Functions and versions
 
-    def create_function(self, params: dict[str, Any]) -> Any:
+    def _create_function(self, params: dict[str, Any]) -> Any:
         if params.get("PackageType", "Zip") != "Zip" or params.get("Layers"):
             raise invalid("The embedded cloud runs zip packages without layers.")
         self._check_role(params["Role"])
@@ -107,8 +109,8 @@ class LambdaApi:
             params["FunctionName"], tags=params.get("Tags") or {}, code=code, **values
         )
         if params.get("Publish"):
-            return _configuration(self.functions.publish(function.latest.name, None, None))
-        return _configuration(function.latest)
+            return answers.configuration(self.functions.publish(function.latest.name, None, None))
+        return answers.configuration(function.latest)
 
     def _package(self, code: Mapping[str, Any]) -> bytes:
         if "ZipFile" in code:
@@ -176,32 +178,36 @@ class LambdaApi:
             values["log_levels"] = {k: logging_[name] for k, name in levels.items() if name in logging_}
         return values
 
-    def update_function_code(self, params: dict[str, Any]) -> Any:
+    def _update_function_code(self, params: dict[str, Any]) -> Any:
         code = self.functions.unpack(self._package(params))
         function = self.functions.update(params["FunctionName"], code=code, **self._values(params))
         if params.get("Publish"):
-            return _configuration(self.functions.publish(function.latest.name, None, None))
-        return _configuration(function.latest)
+            return answers.configuration(self.functions.publish(function.latest.name, None, None))
+        return answers.configuration(function.latest)
 
-    def update_function_configuration(self, params: dict[str, Any]) -> Any:
+    def _update_function_configuration(self, params: dict[str, Any]) -> Any:
         if "Role" in params:
             self._check_role(params["Role"])
-        return _configuration(self.functions.update(params["FunctionName"], **self._values(params)).latest)
+        return answers.configuration(
+            self.functions.update(params["FunctionName"], **self._values(params)).latest
+        )
 
-    def get_function(self, params: dict[str, Any]) -> Any:
+    def _get_function(self, params: dict[str, Any]) -> Any:
         function, configuration = self.functions.resolve(params["FunctionName"], params.get("Qualifier"))
-        answer = {"Configuration": _configuration(configuration), "Tags": function.tags}
+        answer = {"Configuration": answers.configuration(configuration), "Tags": function.tags}
         if function.reserved is not None:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
         return answer
 
-    def get_function_configuration(self, params: dict[str, Any]) -> Any:
-        return _configuration(self.functions.resolve(params["FunctionName"], params.get("Qualifier"))[1])
+    def _get_function_configuration(self, params: dict[str, Any]) -> Any:
+        return answers.configuration(
+            self.functions.resolve(params["FunctionName"], params.get("Qualifier"))[1]
+        )
 
-    def list_functions(self, params: dict[str, Any]) -> Any:
-        return {"Functions": [_configuration(function.latest) for function in self.functions.all()]}
+    def _list_functions(self, params: dict[str, Any]) -> Any:
+        return {"Functions": [answers.configuration(function.latest) for function in self.functions.all()]}
 
-    def delete_function(self, params: dict[str, Any]) -> Any:
+    def _delete_function(self, params: dict[str, Any]) -> Any:
         name, qualifier = self.functions.split(params["FunctionName"], params.get("Qualifier"))
         function = self.functions.get(name)
         gone = self.functions.delete(name, qualifier)
@@ -212,27 +218,29 @@ class LambdaApi:
         self.host.forget(*gone)
         return {}
 
-    def publish_version(self, params: dict[str, Any]) -> Any:
-        return _configuration(
+    def _publish_version(self, params: dict[str, Any]) -> Any:
+        return answers.configuration(
             self.functions.publish(
                 params["FunctionName"], params.get("Description"), params.get("CodeSha256")
             )
         )
 
-    def list_versions_by_function(self, params: dict[str, Any]) -> Any:
+    def _list_versions_by_function(self, params: dict[str, Any]) -> Any:
         function = self.functions.get(params["FunctionName"])
-        return {"Versions": [_configuration(c) for c in (function.latest, *function.versions.values())]}
+        return {
+            "Versions": [answers.configuration(c) for c in (function.latest, *function.versions.values())]
+        }
 
     # Aliases
 
-    def create_alias(self, params: dict[str, Any]) -> Any:
+    def _create_alias(self, params: dict[str, Any]) -> Any:
         function = self.functions.get(params["FunctionName"])
         name = params["Name"]
         if name in function.aliases:
             raise LambdaError("ResourceConflictException", f"Alias already exists: {name}")
         return self._set_alias(function, name, params)
 
-    def update_alias(self, params: dict[str, Any]) -> Any:
+    def _update_alias(self, params: dict[str, Any]) -> Any:
         function = self.functions.get(params["FunctionName"])
         alias = _alias(function, params["Name"])
         return self._set_alias(
@@ -259,19 +267,19 @@ class LambdaApi:
             name, params["FunctionVersion"], params.get("Description", ""), dict(weights), str(uuid.uuid4())
         )
         function.aliases[name] = alias
-        return _alias_answer(function, alias)
+        return answers.alias(function, alias)
 
-    def get_alias(self, params: dict[str, Any]) -> Any:
+    def _get_alias(self, params: dict[str, Any]) -> Any:
         function = self.functions.get(params["FunctionName"])
-        return _alias_answer(function, _alias(function, params["Name"]))
+        return answers.alias(function, _alias(function, params["Name"]))
 
-    def list_aliases(self, params: dict[str, Any]) -> Any:
+    def _list_aliases(self, params: dict[str, Any]) -> Any:
         function = self.functions.get(params["FunctionName"])
         wanted = params.get("FunctionVersion")
         found = [a for a in function.aliases.values() if wanted in (None, a.version)]
-        return {"Aliases": [_alias_answer(function, alias) for alias in found]}
+        return {"Aliases": [answers.alias(function, alias) for alias in found]}
 
-    def delete_alias(self, params: dict[str, Any]) -> Any:
+    def _delete_alias(self, params: dict[str, Any]) -> Any:
         self.functions.get(params["FunctionName"]).aliases.pop(params["Name"], None)
         return {}
 
@@ -281,7 +289,7 @@ class LambdaApi:
         name, qualifier = self.functions.split(params["FunctionName"], params.get("Qualifier"))
         return self.functions.get(name), qualifier
 
-    def create_function_url_config(self, params: dict[str, Any]) -> Any:
+    def _create_function_url_config(self, params: dict[str, Any]) -> Any:
         function, qualifier = self._url_owner(params)
         if params.get("InvokeMode", "BUFFERED") != "BUFFERED":
             raise invalid("The embedded cloud has no response streaming.")
@@ -291,7 +299,7 @@ class LambdaApi:
             raise LambdaError("ResourceConflictException", "Failed to create function url config: it exists")
         url = self.urls.open(function, qualifier, params["AuthType"], params.get("Cors") or {})
         function.urls[qualifier] = url
-        return _url_answer(function, url)
+        return answers.url(function, url)
 
     def _url(self, params: Mapping[str, Any]) -> tuple[Function, Url]:
         function, qualifier = self._url_owner(params)
@@ -299,20 +307,20 @@ class LambdaApi:
             raise LambdaError("ResourceNotFoundException", "The resource you requested does not exist.")
         return function, function.urls[qualifier]
 
-    def get_function_url_config(self, params: dict[str, Any]) -> Any:
-        return _url_answer(*self._url(params))
+    def _get_function_url_config(self, params: dict[str, Any]) -> Any:
+        return answers.url(*self._url(params))
 
-    def list_function_url_configs(self, params: dict[str, Any]) -> Any:
+    def _list_function_url_configs(self, params: dict[str, Any]) -> Any:
         function = self.functions.get(params["FunctionName"])
-        return {"FunctionUrlConfigs": [_url_answer(function, url) for url in function.urls.values()]}
+        return {"FunctionUrlConfigs": [answers.url(function, url) for url in function.urls.values()]}
 
-    def update_function_url_config(self, params: dict[str, Any]) -> Any:
+    def _update_function_url_config(self, params: dict[str, Any]) -> Any:
         function, url = self._url(params)
         url.auth = params.get("AuthType", url.auth)
         url.cors = params.get("Cors", url.cors)
-        return _url_answer(function, url)
+        return answers.url(function, url)
 
-    def delete_function_url_config(self, params: dict[str, Any]) -> Any:
+    def _delete_function_url_config(self, params: dict[str, Any]) -> Any:
         function, url = self._url(params)
         del function.urls[url.qualifier]
         self.urls.close(url)
@@ -320,18 +328,18 @@ class LambdaApi:
 
     # Permissions, concurrency, tags
 
-    def add_permission(self, params: dict[str, Any]) -> Any:
+    def _add_permission(self, params: dict[str, Any]) -> Any:
         function, qualifier = self._url_owner(params)
         if any(s["Sid"] == params["StatementId"] for s in function.policy):
             raise LambdaError(
                 "ResourceConflictException",
                 f"The statement id ({params['StatementId']}) provided already exists.",
             )
-        statement = _statement(params, function.latest.function_arn, qualifier)
+        statement = answers.statement(params, function.latest.function_arn, qualifier)
         function.policy.append(statement)
         return {"Statement": json.dumps(statement)}
 
-    def remove_permission(self, params: dict[str, Any]) -> Any:
+    def _remove_permission(self, params: dict[str, Any]) -> Any:
         function = self.functions.get(params["FunctionName"])
         kept = [s for s in function.policy if s["Sid"] != params["StatementId"]]
         if len(kept) == len(function.policy):
@@ -339,7 +347,7 @@ class LambdaApi:
         function.policy[:] = kept
         return {}
 
-    def get_policy(self, params: dict[str, Any]) -> Any:
+    def _get_policy(self, params: dict[str, Any]) -> Any:
         function, qualifier = self._url_owner(params)
         arn = function.latest.function_arn + (f":{qualifier}" if qualifier else "")
         statements = [s for s in function.policy if s["Resource"] == arn]
@@ -348,27 +356,27 @@ class LambdaApi:
         policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
         return {"Policy": json.dumps(policy), "RevisionId": function.latest.revision}
 
-    def put_function_concurrency(self, params: dict[str, Any]) -> Any:
+    def _put_function_concurrency(self, params: dict[str, Any]) -> Any:
         function = self.functions.get(params["FunctionName"])
         function.reserved = params["ReservedConcurrentExecutions"]
         return {"ReservedConcurrentExecutions": function.reserved}
 
-    def get_function_concurrency(self, params: dict[str, Any]) -> Any:
+    def _get_function_concurrency(self, params: dict[str, Any]) -> Any:
         reserved = self.functions.get(params["FunctionName"]).reserved
         return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
-    def delete_function_concurrency(self, params: dict[str, Any]) -> Any:
+    def _delete_function_concurrency(self, params: dict[str, Any]) -> Any:
         self.functions.get(params["FunctionName"]).reserved = None
         return {}
 
-    def list_tags(self, params: dict[str, Any]) -> Any:
+    def _list_tags(self, params: dict[str, Any]) -> Any:
         return {"Tags": self.functions.get(params["Resource"]).tags}
 
-    def tag_resource(self, params: dict[str, Any]) -> Any:
+    def _tag_resource(self, params: dict[str, Any]) -> Any:
         self.functions.get(params["Resource"]).tags.update(params["Tags"])
         return {}
 
-    def untag_resource(self, params: dict[str, Any]) -> Any:
+    def _untag_resource(self, params: dict[str, Any]) -> Any:
         tags = self.functions.get(params["Resource"]).tags
         for key in params["TagKeys"]:
             tags.pop(key, None)
@@ -376,13 +384,13 @@ class LambdaApi:
 
     # Event sources
 
-    def create_event_source_mapping(self, params: dict[str, Any]) -> Any:
-        return _mapping_answer(self.sources.add(params))
+    def _create_event_source_mapping(self, params: dict[str, Any]) -> Any:
+        return answers.mapping(self.sources.add(params))
 
-    def get_event_source_mapping(self, params: dict[str, Any]) -> Any:
-        return _mapping_answer(self.sources.get(params["UUID"]))
+    def _get_event_source_mapping(self, params: dict[str, Any]) -> Any:
+        return answers.mapping(self.sources.get(params["UUID"]))
 
-    def list_event_source_mappings(self, params: dict[str, Any]) -> Any:
+    def _list_event_source_mappings(self, params: dict[str, Any]) -> Any:
         name = params.get("FunctionName")
         wanted = self.functions.split(name)[0] if name else None
         arn = params.get("EventSourceArn")
@@ -391,36 +399,36 @@ class LambdaApi:
             for m in self.sources.all()
             if wanted in (None, self.functions.split(m.function)[0]) and arn in (None, m.queue_arn)
         ]
-        return {"EventSourceMappings": [_mapping_answer(m) for m in found]}
+        return {"EventSourceMappings": [answers.mapping(m) for m in found]}
 
-    def update_event_source_mapping(self, params: dict[str, Any]) -> Any:
-        return _mapping_answer(self.sources.update(params["UUID"], params))
+    def _update_event_source_mapping(self, params: dict[str, Any]) -> Any:
+        return answers.mapping(self.sources.update(params["UUID"], params))
 
-    def delete_event_source_mapping(self, params: dict[str, Any]) -> Any:
-        return {**_mapping_answer(self.sources.remove(params["UUID"])), "State": "Deleting"}
+    def _delete_event_source_mapping(self, params: dict[str, Any]) -> Any:
+        return {**answers.mapping(self.sources.remove(params["UUID"])), "State": "Deleting"}
 
-    def put_function_event_invoke_config(self, params: dict[str, Any]) -> Any:
+    def _put_function_event_invoke_config(self, params: dict[str, Any]) -> Any:
         function, qualifier = self._url_owner(params)
         names = ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")
         function.event_invoke[qualifier] = {name: params[name] for name in names if name in params}
-        return self.get_function_event_invoke_config(params)
+        return self._get_function_event_invoke_config(params)
 
-    def get_function_event_invoke_config(self, params: dict[str, Any]) -> Any:
+    def _get_function_event_invoke_config(self, params: dict[str, Any]) -> Any:
         function, qualifier = self._url_owner(params)
         if qualifier not in function.event_invoke:
             raise LambdaError("ResourceNotFoundException", "The resource you requested does not exist.")
         arn = f"{function.latest.function_arn}:{qualifier or '$LATEST'}"
         return {"FunctionArn": arn, **function.event_invoke[qualifier]}
 
-    def delete_function_event_invoke_config(self, params: dict[str, Any]) -> Any:
-        self.get_function_event_invoke_config(params)
+    def _delete_function_event_invoke_config(self, params: dict[str, Any]) -> Any:
+        self._get_function_event_invoke_config(params)
         function, qualifier = self._url_owner(params)
         del function.event_invoke[qualifier]
         return {}
 
     # Calls
 
-    def invoke(self, params: dict[str, Any]) -> Any:
+    def _invoke(self, params: dict[str, Any]) -> Any:
         name, qualifier = self.functions.split(params["FunctionName"], params.get("Qualifier"))
         function, configuration = self.functions.resolve(name, qualifier)
         payload = params.get("Payload") or b"{}"
@@ -471,7 +479,7 @@ class LambdaApi:
             try:
                 if not self.host.invoke(function, configuration, payload, qualifier=qualifier).failed:
                     return
-            except Throttled as error:
+            except ThrottledError as error:
                 _log.warning("%s: an asynchronous call was throttled: %s", configuration.name, error)
             if pause is None or self.stopping.wait(pause):
                 return
@@ -497,106 +505,3 @@ def _alias(function: Function, name: str) -> Alias:
             "ResourceNotFoundException", f"Cannot find alias arn: {function.latest.function_arn}:{name}"
         )
     return function.aliases[name]
-
-
-def _configuration(c: Configuration) -> dict[str, Any]:
-    logging_ = {"LogFormat": c.log_format, "LogGroup": c.log_group}
-    names = {"application": "ApplicationLogLevel", "system": "SystemLogLevel"}
-    logging_ |= {names[kind]: level for kind, level in c.log_levels.items()}
-    return {
-        "Architectures": [c.architecture],
-        "CodeSha256": c.code.sha256_base64,
-        "CodeSize": c.code.size,
-        "Description": c.description,
-        "Environment": {"Variables": dict(c.environment)},
-        "EphemeralStorage": {"Size": c.storage},
-        "FunctionArn": c.arn,
-        "FunctionName": c.name,
-        "Handler": c.handler,
-        "LastModified": c.modified,
-        "LastUpdateStatus": "Successful",
-        "LoggingConfig": logging_,
-        "MemorySize": c.memory,
-        "PackageType": "Zip",
-        "RevisionId": c.revision,
-        "Role": c.role,
-        "Runtime": c.runtime,
-        "SnapStart": {
-            "ApplyOn": "PublishedVersions" if c.snap_start else "None",
-            "OptimizationStatus": "On" if c.snap_start and c.version != "$LATEST" else "Off",
-        },
-        "State": "Active",
-        "Timeout": c.timeout,
-        "TracingConfig": {"Mode": c.tracing},
-        "Version": c.version,
-    }
-
-
-def _alias_answer(function: Function, alias: Alias) -> dict[str, Any]:
-    answer: dict[str, Any] = {
-        "AliasArn": f"{function.latest.function_arn}:{alias.name}",
-        "Name": alias.name,
-        "FunctionVersion": alias.version,
-        "Description": alias.description,
-        "RevisionId": alias.revision,
-    }
-    if alias.weights:
-        answer["RoutingConfig"] = {"AdditionalVersionWeights": dict(alias.weights)}
-    return answer
-
-
-def _url_answer(function: Function, url: Url) -> dict[str, Any]:
-    arn = function.latest.function_arn + (f":{url.qualifier}" if url.qualifier else "")
-    return {
-        "FunctionUrl": url.address,
-        "FunctionArn": arn,
-        "AuthType": url.auth,
-        "Cors": dict(url.cors),
-        "CreationTime": url.created,
-        "LastModifiedTime": url.created,
-        "InvokeMode": "BUFFERED",
-    }
-
-
-def _statement(params: Mapping[str, Any], arn: str, qualifier: str | None) -> dict[str, Any]:
-    principal = params["Principal"]
-    if principal != "*":
-        principal = {"Service" if principal.endswith(".amazonaws.com") else "AWS": principal}
-    condition: dict[str, dict[str, str]] = {}
-    for name, operator, key in (
-        ("SourceArn", "ArnLike", "AWS:SourceArn"),
-        ("SourceAccount", "StringEquals", "AWS:SourceAccount"),
-        ("PrincipalOrgID", "StringEquals", "aws:PrincipalOrgID"),
-        ("EventSourceToken", "StringEquals", "lambda:EventSourceToken"),
-        ("FunctionUrlAuthType", "StringEquals", "lambda:FunctionUrlAuthType"),
-        ("InvokedViaFunctionUrl", "Bool", "lambda:InvokedViaFunctionUrl"),
-    ):
-        if name in params:
-            value = str(params[name]).lower() if isinstance(params[name], bool) else params[name]
-            condition.setdefault(operator, {})[key] = value
-    statement: dict[str, Any] = {
-        "Sid": params["StatementId"],
-        "Effect": "Allow",
-        "Principal": principal,
-        "Action": params["Action"],
-        "Resource": f"{arn}:{qualifier}" if qualifier else arn,
-    }
-    return statement | ({"Condition": condition} if condition else {})
-
-
-def _mapping_answer(mapping: Mapped) -> dict[str, Any]:
-    answer = {
-        "UUID": mapping.uuid,
-        "EventSourceMappingArn": mapping.arn,
-        "EventSourceArn": mapping.queue_arn,
-        "FunctionArn": mapping.function,
-        "BatchSize": mapping.batch_size,
-        "MaximumBatchingWindowInSeconds": mapping.window,
-        "FunctionResponseTypes": ["ReportBatchItemFailures"] if mapping.partial else [],
-        "State": "Enabled" if mapping.enabled else "Disabled",
-        "StateTransitionReason": "USER_INITIATED",
-        "LastModified": datetime.now(UTC),
-    }
-    if mapping.concurrency is not None:
-        answer["ScalingConfig"] = {"MaximumConcurrency": mapping.concurrency}
-    return answer

@@ -19,7 +19,7 @@ from sls_ml.package import interpreters
 
 @dataclass(frozen=True)
 class ManagedRuntime:
-    """A Python and its libraries. `python` is its version, complete; `exact` whether it is the one asked for."""
+    """A Python and its libraries. `python` is its complete version, `exact` whether it was asked for."""
 
     executable: Path
     python: str
@@ -71,7 +71,7 @@ def _libraries(executable: Path, version: str) -> Path:
 
 
 def _install(executable: Path, pins: str, target: Path) -> None:
-    from uv import find_uv_bin  # noqa: PLC0415 - only the first start of a Python needs it
+    from uv import find_uv_bin
 
     requirements = target.with_suffix(".txt")
     requirements.write_text(pins)

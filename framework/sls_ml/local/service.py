@@ -7,6 +7,7 @@ then happens is ours.
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 
-from sls_ml.local.authorisation import Denied, Request, allows, authenticate
+from sls_ml.local.authorisation import DeniedError, Request, allows, authenticate
 
 Operation = Callable[[dict[str, Any]], Any]
 """Takes the parsed parameters, gives the members of the answer."""
@@ -63,7 +64,7 @@ def mount(
         resource: The ARN that a call with these parameters is about, for policies.
     """
 
-    class Response(BaseResponse):  # type: ignore[misc] - moto is not typed
+    class Response(BaseResponse):
         def __init__(self) -> None:
             super().__init__(service_name=service)
             self.automated_parameter_parsing = True
@@ -77,14 +78,16 @@ def mount(
                 params = {**self.uri_match, **self.params}
                 try:
                     self._authorise(action, resource(params))
-                except Denied as error:
+                except DeniedError as error:
                     refused = True
                     raise ServiceError(error.code, str(error)) from error
                 result: object = operations[action](params)
             except ServiceException as error:
                 result = error
             status, headers, body = self.serialized(ActionResult(result))
-            return 403 if refused else status, {n: str(v) for n, v in headers.items()}, body
+            answered = {name: str(value) for name, value in headers.items()}
+            answered["x-amzn-RequestId"] = str(uuid.uuid4())
+            return 403 if refused else status, answered, body
 
         def _authorise(self, action: str, arn: str) -> None:
             environ = self.normalized_request.environ
@@ -95,10 +98,10 @@ def mount(
             caller = authenticate(signed, account=account, service=service)
             name = f"{service}:{_ACTIONS.get(action, action)}"
             if not allows(name, arn, identity=caller.statements):
-                raise Denied(
+                raise DeniedError(
                     "AccessDeniedException", f"User: {caller.arn} is not authorized to perform: {name}"
                 )
 
     _mounted.add(service)
-    urls = import_module(f"moto.{module}.urls")
+    urls: Any = import_module(f"moto.{module}.urls")
     urls.url_paths = {r"{0}/(?P<path>.*)$": Response.dispatch, "{0}/$": Response.dispatch}

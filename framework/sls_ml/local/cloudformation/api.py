@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sls_ml.local.cloudformation.kind import Site
-from sls_ml.local.cloudformation.stacks import NO_CHANGES, ChangeSet, Refused, Stack, Stacks
+from sls_ml.local.cloudformation.stack import Change, ChangeSet, Stack
+from sls_ml.local.cloudformation.stacks import NO_CHANGES, RefusedError, Stacks
 from sls_ml.local.service import Operation, ServiceError
 
 
@@ -39,7 +40,7 @@ def _translated(operation: Operation) -> Operation:
     def call(params: dict[str, Any]) -> Any:
         try:
             return operation(params)
-        except Refused as error:
+        except RefusedError as error:
             raise ServiceError(error.code, str(error)) from error
 
     return call
@@ -59,7 +60,7 @@ class _Api:
             bucket, _, key = url.partition("//")[2].partition("/")[2].partition("/")
             body = self._site.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
             return str(body.decode())
-        raise Refused("Either Template URL or Template Body must be specified.")
+        raise RefusedError("Either Template URL or Template Body must be specified.")
 
     @staticmethod
     def _parameters(params: Mapping[str, Any], stack: Stack | None) -> dict[str, str]:
@@ -74,7 +75,7 @@ class _Api:
     def _existing(self, name: str) -> Stack | None:
         try:
             return self._stacks.find(name)
-        except Refused:
+        except RefusedError:
             return None
 
     def create_change_set(self, params: dict[str, Any]) -> Any:
@@ -107,26 +108,7 @@ class _Api:
             "Parameters": _pairs(change_set.parameters, "ParameterKey", "ParameterValue"),
             "Tags": _pairs(change_set.tags),
             "Changes": [
-                {
-                    "Type": "Resource",
-                    "ResourceChange": {
-                        "Action": change.action,
-                        "LogicalResourceId": change.logical,
-                        "PhysicalResourceId": change.physical,
-                        "ResourceType": change.type,
-                        "Replacement": change.replacement,
-                        "Scope": ["Properties"] if change.action == "Modify" else [],
-                        "Details": [
-                            {
-                                "Target": {"Attribute": "Properties", "Name": name},
-                                "Evaluation": "Static",
-                                "ChangeSource": "DirectModification",
-                            }
-                            for name in change.properties
-                        ],
-                    },
-                }
-                for change in change_set.changes
+                {"Type": "Resource", "ResourceChange": _change(change)} for change in change_set.changes
             ],
         }
 
@@ -137,7 +119,8 @@ class _Api:
 
     def list_change_sets(self, params: dict[str, Any]) -> Any:
         stack = self._stacks.find(params["StackName"])
-        return {"Summaries": [_summary(stack, change_set) for change_set in stack.change_sets.values()]}
+        waiting = [each for each in stack.change_sets.values() if not each.executed]
+        return {"Summaries": [_summary(stack, each) for each in waiting]}
 
     def execute_change_set(self, params: dict[str, Any]) -> Any:
         self._stacks.execute(*self._change_set(params))
@@ -226,7 +209,7 @@ class _Api:
         for resource in self._resources(self._stacks.find(name)):
             if resource["LogicalResourceId"] == logical:
                 return {"StackResourceDetail": resource}
-        raise Refused(f"Resource {logical} does not exist for stack {name}")
+        raise RefusedError(f"Resource {logical} does not exist for stack {name}")
 
     def list_stack_resources(self, params: dict[str, Any]) -> Any:
         return {"StackResourceSummaries": self._resources(self._stacks.find(params["StackName"]))}
@@ -234,7 +217,7 @@ class _Api:
     def get_template(self, params: dict[str, Any]) -> Any:
         stack = self._stacks.find(params["StackName"])
         if stack.template is None:
-            raise Refused(f"Stack {stack.name} has no template yet")
+            raise RefusedError(f"Stack {stack.name} has no template yet")
         return {"TemplateBody": stack.template.text, "StagesAvailable": ["Original", "Processed"]}
 
 
@@ -246,6 +229,12 @@ def _pairs(values: Mapping[str, str], key: str = "Key", value: str = "Value") ->
     return [{key: name, value: text} for name, text in values.items()]
 
 
+def _execution_status(stack: Stack, change_set: ChangeSet) -> str:
+    if change_set.executed:
+        return "EXECUTE_IN_PROGRESS" if stack.status.endswith("_IN_PROGRESS") else "EXECUTE_COMPLETE"
+    return "UNAVAILABLE" if change_set.empty else "AVAILABLE"
+
+
 def _summary(stack: Stack, change_set: ChangeSet) -> dict[str, Any]:
     return {
         "ChangeSetId": change_set.id,
@@ -254,9 +243,34 @@ def _summary(stack: Stack, change_set: ChangeSet) -> dict[str, Any]:
         "StackName": stack.name,
         "Description": change_set.description,
         "CreationTime": change_set.created,
-        "ExecutionStatus": "UNAVAILABLE" if change_set.empty else "AVAILABLE",
+        "ExecutionStatus": _execution_status(stack, change_set),
         "Status": "FAILED" if change_set.empty else "CREATE_COMPLETE",
         "StatusReason": NO_CHANGES if change_set.empty else None,
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "Action": change.action,
+        "PolicyAction": change.policy,
+        "LogicalResourceId": change.logical,
+        "PhysicalResourceId": change.physical,
+        "ResourceType": change.type,
+        "Replacement": change.replacement,
+        "Scope": ["Properties"] if change.action == "Modify" else [],
+        "Details": [
+            {
+                "Target": {
+                    "Attribute": "Properties",
+                    "Name": each.name,
+                    "BeforeValue": each.before,
+                    "AfterValue": each.after,
+                },
+                "Evaluation": "Static" if each.before != each.after else "Dynamic",
+                "ChangeSource": "DirectModification" if each.before != each.after else "ResourceReference",
+            }
+            for each in change.properties
+        ],
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 Properties = Mapping[str, Any]
 
 
-class ResourceFailed(Exception):
+class ResourceError(Exception):
     """A resource could not be created, updated or deleted; the message goes to the stack's events."""
 
 
@@ -39,11 +39,12 @@ class Site:
 
 @cache
 def _client(site: Site, service: str) -> Any:
-    import boto3  # noqa: PLC0415 - a third of a second, and only the daemon needs it
-    from botocore.config import Config  # noqa: PLC0415
+    import boto3
+    from botocore.config import Config
 
-    return boto3.session.Session().client(
-        service,  # type: ignore[call-overload] - any service
+    connect: Any = boto3.session.Session().client  # typed for each service by name
+    return connect(
+        service,
         endpoint_url=site.url,
         region_name=site.region,
         aws_access_key_id=site.access_key,

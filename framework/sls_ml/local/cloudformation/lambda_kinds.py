@@ -1,5 +1,7 @@
 """Lambda's resource types."""
 
+# ruff: noqa: ARG002 - every kind has the same methods
+
 from __future__ import annotations
 
 import io
@@ -10,7 +12,7 @@ from sls_ml.local.cloudformation.kind import (
     Kind,
     Made,
     Properties,
-    ResourceFailed,
+    ResourceError,
     Site,
     numbers,
     picked,
@@ -145,7 +147,7 @@ class Version(Kind):
             FunctionName=function, **picked(properties, "Description", "CodeSha256")
         )
         if answer["Version"] in before:
-            raise ResourceFailed(
+            raise ResourceError(
                 f"A version for this Lambda function exists ( {answer['Version']} ). "
                 "Modify the function to create a new version."
             )

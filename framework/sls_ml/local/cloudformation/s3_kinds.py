@@ -1,5 +1,7 @@
 """S3's resource types."""
 
+# ruff: noqa: ARG002 - every kind has the same methods
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Resource types of IAM, S3, SQS, SNS, EventBridge, CloudWatch, its logs, and the parameter store."""
 
+# ruff: noqa: ARG002 - every kind has the same methods
+
 from __future__ import annotations
 
 import json

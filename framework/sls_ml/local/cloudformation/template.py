@@ -35,7 +35,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def _from_yaml(text: str) -> Any:
-    import yaml  # noqa: PLC0415 - moto brings it; templates of ours are JSON
+    import yaml
 
     class Loader(yaml.SafeLoader):
         pass
@@ -134,9 +134,9 @@ class Template:
             case {"Fn::Not": [inner]}:
                 return not self._truth(inner)
             case {"Fn::And": parts}:
-                return all([self._truth(part) for part in parts])
+                return all(self._truth(part) for part in parts)
             case {"Fn::Or": parts}:
-                return any([self._truth(part) for part in parts])
+                return any(self._truth(part) for part in parts)
             case _:
                 raise TemplateError(f"Template error: not a condition: {json.dumps(expression)}")
 
@@ -157,7 +157,7 @@ class Template:
         pairs = ((k, self._resolve(v, lookup)) for k, v in value.items())
         return {k: v for k, v in pairs if v is not _NO_VALUE}
 
-    def _call(self, function: str, argument: Any, lookup: Lookup) -> Any:  # noqa: PLR0911 - one row each
+    def _call(self, function: str, argument: Any, lookup: Lookup) -> Any:  # noqa: C901, PLR0911, PLR0912 - one row each
         match function, argument:
             case "Ref", str(name):
                 return self._ref(name, lookup)
@@ -238,6 +238,8 @@ class Template:
                             note(name, None)
                 case "Fn::If", [str(condition), then, otherwise]:
                     self._visit(then if self.condition(condition) else otherwise, note)
+                case _:
+                    pass
 
     def _needs(self, name: str) -> set[str]:
         body = self.resources[name]
