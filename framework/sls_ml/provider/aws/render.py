@@ -38,6 +38,10 @@ def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
     Raises:
         UnsupportedError: The deployment asks for something that AWS, or this version, cannot do.
     """
+    if deployment.rollout.canary is not None:
+        raise UnsupportedError(
+            "a canary rollout is not supported on aws yet", code="canary-unsupported", where="rollout.canary"
+        )
     stack = names.stack_name(deployment.project, deployment.stage)
     store = _store(deployment.store)
     resources: dict[str, Resource] = {}
