@@ -12,9 +12,24 @@ for ``target_opset={"": 18, "ai.onnx.ml": 3}``. What our converters promise:
 - A missing string arrives as `NULL_STRING`.
 """
 
-from sls_ml.artifact.converters import boosting, imputers, trees
+from sls_ml.artifact.converters import (
+    bayes,
+    boosting,
+    calibration,
+    clusters,
+    curves,
+    encoders,
+    features,
+    imputers,
+    kernels,
+    linear,
+    meta,
+    neighbors,
+    projections,
+    trees,
+)
 from sls_ml.artifact.converters.categories import NULL_STRING
-from sls_ml.artifact.converters.conversion import options
+from sls_ml.artifact.converters.conversion import check, options
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.registry import converter, owns, register
 
@@ -22,11 +37,23 @@ __all__ = [
     "NULL_STRING",
     "Graph",
     "Tensor",
+    "bayes",
     "boosting",
+    "calibration",
+    "check",
+    "clusters",
     "converter",
+    "curves",
+    "encoders",
+    "features",
     "imputers",
+    "kernels",
+    "linear",
+    "meta",
+    "neighbors",
     "options",
     "owns",
+    "projections",
     "register",
     "trees",
 ]

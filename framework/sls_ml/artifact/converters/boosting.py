@@ -37,7 +37,7 @@ def hist_gradient_boosting_regressor(model: Any, inputs: list[Tensor], graph: Gr
 @converter(HistGradientBoostingClassifier, columns=True)
 def hist_gradient_boosting_classifier(
     model: Any, inputs: list[Tensor], graph: Graph
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Scores of each class, or of the second of two."""
     return classified(model, _raw(model, inputs, graph), graph, tie=0)
 

@@ -20,3 +20,7 @@ def options(part: Any) -> dict[str, Any]:
     if isinstance(part, CountVectorizer) and part.analyzer == "word":
         chosen |= _WORDS
     return chosen
+
+
+def check(estimator: Any) -> None:
+    """TODO."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from onnx import TensorProto
 from skl2onnx._parse import _parse_sklearn
 from skl2onnx.common import data_types
 from skl2onnx.common.utils_sklearn import enumerate_model_names
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
 
 Kind = str
 """The element type of a tensor: ``float64``, ``float32``, ``int64``, ``bool`` or ``string``."""
@@ -47,6 +51,7 @@ class Tensor:
     """
 
     __slots__ = ("graph", "kind", "name", "width")
+    __array_ufunc__ = None  # an array on the left leaves the operator to the tensor on the right
 
     def __init__(self, graph: Graph, name: str, kind: Kind, width: int | None) -> None:
         self.graph = graph
@@ -82,7 +87,7 @@ class Tensor:
         return self.graph.op("Neg", self)
 
     def __matmul__(self, other: Any) -> Tensor:
-        width = None if isinstance(other, Tensor) else int(np.shape(other)[1])
+        width = None if isinstance(other, Tensor) else int(np.asarray(other).shape[-1])
         return self.graph.op("MatMul", self, other, width=width)
 
     def __lt__(self, other: Any) -> Tensor:
@@ -135,6 +140,8 @@ class Graph:
     def __init__(self, scope: Any, container: Any) -> None:
         self._scope = scope
         self._container = container
+        # skl2onnx names estimators by id, so those made on the way must live as long as the container.
+        self._keep: list[Any] = vars(container).setdefault("sls_parts", [])
 
     def constant(self, value: Any, kind: Kind | None = None) -> Tensor:
         """A tensor of fixed values.
@@ -143,7 +150,7 @@ class Graph:
             value: A number, string, or array of them.
             kind: The kind to store; None keeps the kind of the array.
         """
-        array = np.asarray(value)
+        array: npt.NDArray[Any] = np.asarray(value)
         if array.dtype.kind in "OUS":
             return self._strings(array)
         kind = kind or array.dtype.name
@@ -214,7 +221,7 @@ class Graph:
 
     def _meet(self, value: Any, like: Kind) -> Tensor:
         array = np.asarray(value)
-        keep = array.dtype.kind in "OUSb" or (array.ndim > 0 and array.dtype.kind == "i")
+        keep = array.dtype.kind in "OUSb" or (isinstance(value, np.ndarray) and array.dtype.kind == "i")
         return self.constant(array, None if keep else like)
 
     def add(self, node: onnx.NodeProto, version: int) -> None:
@@ -252,6 +259,12 @@ class Graph:
         width = None if None in widths else sum(w for w in widths if w is not None)
         return self.op("Concat", *tensors, axis=1, width=width)
 
+    def repeated(self, row: npt.ArrayLike, x: Tensor) -> Tensor:
+        """The same numbers for every row of `x`, float64 ``[N, len(row)]``, whatever is in `x`."""
+        first = x.columns([0])
+        zero = first * 0 if first.kind in {"int64", "bool"} else self.op("IsNaN", first).cast("float64") * 0.0
+        return zero.cast("float64") + np.asarray(row, dtype=np.float64).reshape(1, -1)
+
     def total(self, x: Tensor) -> Tensor:
         """Sum of each row, ``[N, 1]``."""
         return self.op("ReduceSum", x, np.asarray([1], dtype=np.int64), keepdims=1, width=1)
@@ -269,21 +282,60 @@ class Graph:
         picked.width = position.width
         return picked
 
-    def apply(self, estimator: Any, x: Tensor) -> tuple[Tensor, ...]:
-        """Convert another fitted estimator on the columns of `x`, through its own converter.
+    def apply(self, estimator: Any, inputs: Tensor | list[Tensor]) -> tuple[Tensor, ...]:
+        """Convert another fitted estimator on the same columns, through its own converter.
 
         Returns:
             Its outputs: one tensor for a regressor or transformer, label and scores for a classifier.
         """
-        variable = self._scope.declare_local_variable("part_input", _DECLARED[x.kind]([None, x.width]))
-        self._container.add_node("Identity", x.name, variable.onnx_name, name=self.name("part"))
-        for _, part in enumerate_model_names(estimator):
-            allowed = self._scope._get_allowed_options(part, fail=False)
-            if allowed and "zipmap" in allowed:
-                for holder in (self._scope, self._container):
-                    holder.add_options(id(part), {"zipmap": False})
-        found = _parse_sklearn(self._scope, estimator, [variable])
+        return self._part(estimator, inputs, {"zipmap": False})
+
+    def decision(self, estimator: Any, inputs: Tensor | list[Tensor]) -> Tensor:
+        """A classifier's `decision_function`: ``[N, 1]`` for two classes, else ``[N, classes]``."""
+        found = self._part(estimator, inputs, {"zipmap": False, "raw_scores": True})[1].cast("float64")
+        if len(estimator.classes_) > 2 or found.width == 1:
+            return found
+        return found.columns([1])
+
+    def _part(
+        self, estimator: Any, inputs: Tensor | list[Tensor], wanted: dict[str, bool]
+    ) -> tuple[Tensor, ...]:
+        tensors = inputs if isinstance(inputs, list) else [inputs]
+        if all(tensor.kind != "string" for tensor in tensors):
+            tensors = [self.concat([tensor.cast("float64") for tensor in tensors])]
+        # skl2onnx takes options by the id of the estimator, so a copy keeps those of two uses apart.
+        part = copy.copy(_unwrapped(estimator))
+        self._keep.append(part)
+        variables = []
+        for tensor in tensors:
+            shape = [None] if tensor.width is None and tensor.kind == "string" else [None, tensor.width]
+            variable = self._scope.declare_local_variable("part_input", declared(tensor.kind, shape))
+            self._container.add_node("Identity", tensor.name, variable.onnx_name, name=self.name("part"))
+            variables.append(variable)
+        last = part
+        while isinstance(last, Pipeline):
+            name, step = last.steps[-1]
+            last.steps = [*last.steps[:-1], (name, copy.copy(_unwrapped(step)))]
+            last = last.steps[-1][1]
+        inside = [step for _, step in enumerate_model_names(part)]
+        for step in [part, last, *inside]:
+            allowed = self._scope._get_allowed_options(step, fail=False) or {}
+            chosen = {
+                name: value
+                for name, value in wanted.items()
+                if name in allowed and (name == "zipmap" or step is last)
+            }
+            for holder in (self._scope, self._container):
+                holder.add_options(id(step), chosen)
+        found = _parse_sklearn(self._scope, part, variables)
         return tuple(Tensor(self, v.onnx_name, kind_of(v.type), _width_of(v.type)) for v in found)
+
+
+def _unwrapped(estimator: Any) -> Any:
+    """The estimator that a search found or that is frozen."""
+    while isinstance(estimator, BaseSearchCV | FrozenEstimator):
+        estimator = estimator.best_estimator_ if isinstance(estimator, BaseSearchCV) else estimator.estimator
+    return estimator
 
 
 def kind_of(declared: Any) -> Kind:

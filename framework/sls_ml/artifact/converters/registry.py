@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from skl2onnx import update_registered_converter
-from skl2onnx._parse import _parse_sklearn
+from skl2onnx import _parse, update_registered_converter
+from skl2onnx._parse import _parse_sklearn, _parse_sklearn_simple_model
+from skl2onnx._supported_operators import sklearn_operator_name_map
 from skl2onnx.common import _topology
 from sklearn.base import ClusterMixin, is_classifier, is_outlier_detector
+from sklearn.feature_selection import SelectorMixin
 
 from sls_ml.artifact.converters.graph import Graph, Kind, Tensor, declared, kind_of
 
@@ -24,7 +26,12 @@ _registered: set[type] = set()
 _CLASSIFIER_OPTIONS = {"zipmap": [True, False], "raw_scores": [True, False], "nocl": [True, False]}
 
 
-def converter(*classes: type, output: Kind = "float64", columns: bool = False) -> Callable[[_C], _C]:
+def converter(
+    *classes: type,
+    output: Kind = "float64",
+    columns: bool = False,
+    when: Callable[[Any], bool] | None = None,
+) -> Callable[[_C], _C]:
     """Register a function that converts fitted estimators of these classes to ONNX.
 
     For a transformer of your own::
@@ -35,8 +42,11 @@ def converter(*classes: type, output: Kind = "float64", columns: bool = False) -
 
     The function takes the estimator, its input and the graph, and returns one tensor ``[N, C]`` for a
     regressor or transformer; a tuple (label ``[N]``, scores ``[N, C]``) for a classifier, an outlier
-    detector or a clusterer. The input `x` is one float64 tensor ``[N, features]``; with ``columns=True`` it
-    is the list of all tensors that feed the estimator, strings among them, in the order of the features.
+    detector or a clusterer; a classifier with probabilities and a decision function may return both
+    (label, probabilities, decision ``[N, 1 or classes]``).
+
+    The input `x` is one float64 tensor ``[N, features]``; with ``columns=True`` it is the list of all tensors
+    that feed the estimator, strings among them, in the order of the features.
     Anything that `Tensor` and `Graph` do not spell is ``graph.op("AnyOnnxOperator", ...)``.
 
     Args:
@@ -44,11 +54,12 @@ def converter(*classes: type, output: Kind = "float64", columns: bool = False) -
         output: Kind of a transformer's output: ``float64``, ``int64``, ``bool`` or ``string``; ``same``
             for that of its first input where it is a string.
         columns: Whether the function takes the list of tensors.
+        when: Which estimators to convert so; the others keep the converter of skl2onnx.
     """
 
     def register_function(function: _C) -> _C:
         for cls in classes:
-            _registrations[cls] = partial(_register, cls, function, output, columns)
+            _registrations[cls] = partial(_register, cls, function, output, columns, when)
             _registered.discard(cls)
         return function
 
@@ -87,8 +98,18 @@ def register() -> None:
         _registered.add(cls)
 
 
-def _register(cls: type, function: Callable[..., Outputs], output: Kind, columns: bool) -> None:
+def _register(
+    cls: type,
+    function: Callable[..., Outputs],
+    output: Kind,
+    columns: bool,
+    when: Callable[[Any], bool] | None,
+) -> None:
+    theirs = sklearn_operator_name_map.get(cls)
+
     def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ARG001
+        if when is not None and not when(model):
+            return _parse_sklearn_simple_model(scope, model, inputs, alias=theirs)
         operator = scope.declare_local_operator(f"Sls{cls.__name__}", model)
         operator.inputs = inputs
         for name, kind in _output_kinds(model, inputs, output):
@@ -101,6 +122,10 @@ def _register(cls: type, function: Callable[..., Outputs], output: Kind, columns
         fed = tensors if columns else graph.concat([t.cast("float64") for t in tensors])
         result = function(operator.raw_operator, fed, graph)
         found = result if isinstance(result, tuple) else (result,)
+        if len(found) == 3:
+            label, probabilities, decision = found
+            raw = container.get_options(operator.raw_operator, {"raw_scores": False})["raw_scores"]
+            found = (label, decision if raw else probabilities)
         for variable, tensor in zip(operator.outputs, found, strict=True):
             kind = kind_of(variable.type)
             one_dimension = len(found) > 1 and variable is operator.outputs[0]
@@ -112,6 +137,9 @@ def _register(cls: type, function: Callable[..., Outputs], output: Kind, columns
     update_registered_converter(
         cls, f"Sls{cls.__name__}", _no_shape, convert, parser=parse, options=_CLASSIFIER_OPTIONS
     )
+    if columns:
+        # A ColumnTransformer of skl2onnx joins the columns of all others into one tensor.
+        _parse.do_not_merge_columns = tuple({*_parse.do_not_merge_columns, cls})
 
 
 def _highest_version(domain: str) -> int | None:
@@ -128,11 +156,13 @@ def _no_shape(operator: Any) -> None:
 
 
 def _output_kinds(model: Any, inputs: Sequence[Any], output: Kind) -> list[tuple[str, Kind]]:
+    if isinstance(model, SelectorMixin):
+        return [("variable", "float64")]
     if is_classifier(model):
         kind = "string" if model.classes_.dtype.kind in "OUS" else "int64"
         scores = "probabilities" if hasattr(model, "predict_proba") else "scores"
         return [("label", kind), (scores, "float64")]
-    if is_outlier_detector(model) or isinstance(model, ClusterMixin):
+    if is_outlier_detector(model) or (isinstance(model, ClusterMixin) and hasattr(model, "predict")):
         return [("label", "int64"), ("scores", "float64")]
     if output == "same":
         output = "string" if kind_of(inputs[0].type) == "string" else "float64"

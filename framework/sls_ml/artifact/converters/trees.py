@@ -12,9 +12,11 @@ from sklearn.ensemble import (
     ExtraTreesRegressor,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.ensemble._iforest import _average_path_length
 from sklearn.tree import (
     DecisionTreeClassifier,
     DecisionTreeRegressor,
@@ -113,7 +115,7 @@ def gradient_boosting_regressor(model: Any, x: Tensor, graph: Graph) -> Tensor:
 
 
 @converter(GradientBoostingClassifier)
-def gradient_boosting_classifier(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+def gradient_boosting_classifier(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
     """Boosted scores of each class, or of the second of two."""
     return classified(model, _boosted(model, x, graph), graph, tie=1)
 
@@ -128,8 +130,8 @@ def _boosted(model: Any, x: Tensor, graph: Graph) -> Tensor:
     return summed(graph, rounded(x), replace(trees, target=target), targets) + start
 
 
-def classified(model: Any, raw: Tensor, graph: Graph, *, tie: int) -> tuple[Tensor, Tensor]:
-    """Labels and probabilities from the scores of a boosted classifier.
+def classified(model: Any, raw: Tensor, graph: Graph, *, tie: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Labels, probabilities and scores from the scores of a boosted classifier.
 
     Args:
         model: The classifier; its loss decides how scores become probabilities.
@@ -138,9 +140,31 @@ def classified(model: Any, raw: Tensor, graph: Graph, *, tie: int) -> tuple[Tens
         tie: The class of two that a score of exactly zero means.
     """
     if raw.width != 1:
-        return graph.pick(model.classes_, graph.argmax(raw)), graph.op("Softmax", raw, axis=1)
+        return graph.pick(model.classes_, graph.argmax(raw)), graph.op("Softmax", raw, axis=1), raw
     is_second = (raw >= 0.0) if tie else (raw > 0.0)
     label = graph.pick(model.classes_, is_second.cast("int64").reshape(-1))
     scale = 2.0 if type(model._loss).__name__ == "ExponentialLoss" else 1.0
     second = graph.op("Sigmoid", raw * scale if scale != 1.0 else raw)
-    return label, graph.concat([1.0 - second, second])
+    return label, graph.concat([1.0 - second, second]), raw
+
+
+@converter(IsolationForest)
+def isolation_forest(model: IsolationForest, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """-1 for outliers; the score falls with the depth at which the trees isolate a row."""
+    depths = [
+        (path + average - 1.0)[:, None]
+        for path, average in zip(
+            model._decision_path_lengths, model._average_path_length_per_tree, strict=True
+        )
+    ]
+    trees = trees_of(model.estimators_, depths)
+    sizes = np.diff(np.append(trees.roots, len(trees.left)))
+    chosen = np.stack(model.estimators_features_)
+    own = np.repeat(np.arange(len(sizes)), sizes)
+    seen = replace(trees, feature=chosen[own, np.maximum(trees.feature, 0)])
+    longest = len(model.estimators_) * float(_average_path_length([model._max_samples])[0])
+    total = summed(graph, rounded(x), seen, 1)
+    halvings = total / longest if longest else total * 0.0 + 1.0
+    score = -graph.op("Exp", halvings * -float(np.log(2))) - float(model.offset_)
+    label = graph.where(score < 0.0, np.asarray(-1), graph.constant(np.asarray(1)))
+    return label.reshape(-1), score

@@ -1,0 +1,49 @@
+"""Linear classifiers whose ONNX form in skl2onnx is wrong or knows no doubles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
+from sklearn.svm import LinearSVC
+
+from sls_ml.artifact.converters.graph import Graph, Tensor
+from sls_ml.artifact.converters.registry import converter
+
+
+def scores(model: Any, x: Tensor) -> Tensor:
+    """The products with the coefficients, ``[N, 1]`` for two classes, else ``[N, classes]``."""
+    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+    shift = np.asarray(model.intercept_, dtype=np.float64).reshape(1, -1)
+    return x @ np.ascontiguousarray(weights.T) + shift
+
+
+def label(model: Any, decision: Tensor, graph: Graph) -> Tensor:
+    """The class of the largest score, or the second of two where the score is above zero."""
+    if decision.width == 1:
+        return graph.pick(model.classes_, (decision > 0.0).cast("int64").reshape(-1))
+    return graph.pick(model.classes_, graph.argmax(decision))
+
+
+@converter(LinearSVC, RidgeClassifier, RidgeClassifierCV)
+def without_probabilities(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """Label and score."""
+    decision = scores(model, x)
+    return label(model, decision, graph), decision
+
+
+@converter(LinearDiscriminantAnalysis)
+def discriminant(model: LinearDiscriminantAnalysis, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
+    """Label, probabilities and score."""
+    decision = scores(model, x)
+    return label(model, decision, graph), squashed(decision, graph), decision
+
+
+def squashed(decision: Tensor, graph: Graph) -> Tensor:
+    """Probabilities of scores: logistic for two classes, else softmax."""
+    if decision.width != 1:
+        return graph.op("Softmax", decision, axis=1)
+    second = graph.op("Sigmoid", decision)
+    return graph.concat([1.0 - second, second])

@@ -1,0 +1,197 @@
+"""Estimators made of other estimators: votes, chains, pairs, codes, transformed targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import AdaBoostClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV, HalvingRandomSearchCV
+from sklearn.multiclass import OneVsOneClassifier, OutputCodeClassifier
+from sklearn.multioutput import RegressorChain
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+
+from sls_ml.artifact.converters.categories import positions
+from sls_ml.artifact.converters.functions import elementwise
+from sls_ml.artifact.converters.graph import Graph, Tensor
+from sls_ml.artifact.converters.kernels import by_votes, squared_distances
+from sls_ml.artifact.converters.registry import converter, forwards
+from sls_ml.artifact.converters.trees import summed_columns, trees_of
+from sls_ml.errors import ModelError
+
+for _search in (GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV):
+    forwards(_search, lambda model: model.best_estimator_)
+forwards(FrozenEstimator, lambda model: model.estimator)
+forwards(SelfTrainingClassifier, lambda model: model.estimator_)
+
+
+@converter(DummyRegressor, columns=True)
+def dummy_regressor(model: DummyRegressor, inputs: list[Tensor], graph: Graph) -> Tensor:
+    """The same values for every row."""
+    return graph.repeated(np.ravel(model.constant_), _any_number(inputs, graph))
+
+
+@converter(DummyClassifier, columns=True)
+def dummy_classifier(model: DummyClassifier, inputs: list[Tensor], graph: Graph) -> tuple[Tensor, Tensor]:
+    """The same class for every row."""
+    if model.strategy in {"stratified", "uniform"}:
+        raise ModelError(
+            f"DummyClassifier(strategy={model.strategy!r}) answers at random",
+            code="answers-at-random",
+            where="DummyClassifier",
+            mend="use strategy='prior' or 'most_frequent'",
+        )
+    shares = np.zeros(len(model.classes_))
+    if model.strategy == "constant":
+        chosen = int(np.flatnonzero(model.classes_ == model.constant)[0])
+    else:
+        chosen = int(np.argmax(model.class_prior_))
+    shares[chosen] = 1.0
+    if model.strategy == "prior":
+        shares = model.class_prior_
+    place = graph.repeated([chosen], _any_number(inputs, graph)).cast("int64").reshape(-1)
+    return graph.pick(model.classes_, place), graph.repeated(shares, _any_number(inputs, graph))
+
+
+def _any_number(inputs: list[Tensor], graph: Graph) -> Tensor:
+    """A column of numbers with as many rows as the inputs."""
+    first = inputs[0].reshape(-1, 1) if inputs[0].width is None else inputs[0].columns([0])
+    if first.kind == "string":
+        return positions(graph, first, np.asarray([""])).cast("float64")
+    return first.cast("float64")
+
+
+@converter(VotingClassifier, columns=True)
+def voting_classifier(model: VotingClassifier, inputs: list[Tensor], graph: Graph) -> tuple[Tensor, Tensor]:
+    """The class with most votes, or with the largest mean probability; the first of equals."""
+    parts = [graph.apply(estimator, inputs) for estimator in model.estimators_]
+    weights = model._weights_not_none or [1.0] * len(parts)
+    if model.voting == "soft":
+        ballots = [part[1].cast("float64") for part in parts]
+    else:
+        numbers = np.arange(len(model.classes_)).reshape(1, -1)
+        ballots = [graph.equal(part[0].reshape(-1, 1), numbers).cast("float64") for part in parts]
+    counted = [ballot * float(weight) for ballot, weight in zip(ballots, weights, strict=True)]
+    total = counted[0] if len(counted) == 1 else graph.op("Sum", *counted)
+    total.width = len(model.classes_)
+    mean = total / float(sum(weights)) if model.voting == "soft" else total
+    return graph.pick(model.classes_, graph.argmax(mean)), mean
+
+
+@converter(TransformedTargetRegressor, columns=True)
+def transformed_target_regressor(
+    model: TransformedTargetRegressor, inputs: list[Tensor], graph: Graph
+) -> Tensor:
+    """The regressor's answer, moved back to the scale of the target."""
+    value = graph.apply(model.regressor_, inputs)[0].cast("float64")
+    back = model.transformer_
+    match back:
+        case FunctionTransformer():
+            return elementwise(back.inverse_func, value, graph)
+        case StandardScaler() | RobustScaler():
+            shift = back.mean_ if isinstance(back, StandardScaler) else back.center_
+            return _scaled(
+                value, 1.0 if back.scale_ is None else back.scale_, 0.0 if shift is None else shift
+            )
+        case MaxAbsScaler():
+            return _scaled(value, back.scale_, 0.0)
+        case MinMaxScaler() if not back.clip:
+            return _scaled(value, 1.0 / back.scale_, -back.min_ / back.scale_)
+        case _:
+            raise ModelError(
+                f"the way back from {type(back).__name__} has no ONNX form",
+                code="target-transformer",
+                where=f"TransformedTargetRegressor.{type(back).__name__}",
+                mend="scale the target by StandardScaler, RobustScaler, MinMaxScaler, MaxAbsScaler, or by a "
+                "pair of numpy functions such as log1p and expm1",
+            )
+
+
+def _scaled(value: Tensor, scale: Any, shift: Any) -> Tensor:
+    return value * np.asarray(scale, dtype=np.float64).reshape(1, -1) + np.asarray(shift).reshape(1, -1)
+
+
+@converter(RegressorChain)
+def regressor_chain(model: RegressorChain, x: Tensor, graph: Graph) -> Tensor:
+    """Each regressor sees the features and the answers of those before it."""
+    answers: list[Tensor] = []
+    for estimator in model.estimators_:
+        answers.append(graph.apply(estimator, graph.concat([x, *answers]))[0].cast("float64"))
+    for answer in answers:
+        answer.width = 1
+    return graph.concat(answers).columns(np.argsort(model.order_).tolist())
+
+
+@converter(OneVsOneClassifier)
+def one_vs_one_classifier(model: OneVsOneClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """Votes of all pairs of classes, ties broken by how sure they are."""
+    won = [graph.apply(e, x)[0].cast("float64").reshape(-1, 1) for e in model.estimators_]
+    sure = [_binary_score(e, x, graph) for e in model.estimators_]
+    classes = len(model.classes_)
+    _, scores = by_votes(graph, graph.concat(won), graph.concat(sure), classes)
+    if classes > 2:
+        return graph.pick(model.classes_, graph.argmax(scores)), scores
+    second = scores.columns([1])
+    limit = 0.0 if hasattr(model.estimators_[0], "decision_function") else 0.5
+    return graph.pick(model.classes_, (second > limit).cast("int64").reshape(-1)), second
+
+
+@converter(OutputCodeClassifier)
+def output_code_classifier(model: OutputCodeClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """The class whose code is nearest."""
+    bits = graph.concat([_binary_score(e, x, graph) for e in model.estimators_])
+    near = -squared_distances(graph, bits, np.asarray(model.code_book_, dtype=np.float64))
+    return graph.pick(model.classes_, graph.argmax(near)), near
+
+
+def _binary_score(estimator: Any, x: Tensor, graph: Graph) -> Tensor:
+    """How surely a binary estimator says yes, ``[N, 1]``."""
+    if is_regressor(estimator):
+        return graph.apply(estimator, x)[0].cast("float64")
+    if hasattr(estimator, "decision_function"):
+        return graph.decision(estimator, x)
+    return graph.apply(estimator, x)[1].cast("float64").columns([1])
+
+
+@converter(AdaBoostClassifier)
+def ada_boost_classifier(model: AdaBoostClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
+    """Weighted votes, each for one class and against all others."""
+    classes = len(model.classes_)
+    weights = model.estimator_weights_[: len(model.estimators_)]
+    against = np.full((classes, classes), -1.0 / (classes - 1)) if classes > 1 else np.zeros((1, 1))
+    ballots = np.where(np.eye(classes, dtype=bool), 1.0, against)
+    parts = list(zip(model.estimators_, weights, strict=True))
+    if all(isinstance(e, DecisionTreeClassifier | ExtraTreeClassifier) for e in model.estimators_):
+        rows = []
+        for estimator, weight in parts:
+            chosen = estimator.tree_.value[:, 0, :].argmax(axis=1)
+            rows.append(ballots[np.searchsorted(model.classes_, estimator.classes_)][chosen] * weight)
+        total = summed_columns(graph, x, trees_of(model.estimators_, rows))
+    else:
+        votes = []
+        for estimator, weight in parts:
+            label = graph.apply(estimator, x)[0].reshape(-1, 1)
+            place = positions(graph, label, model.classes_).reshape(-1)
+            votes.append(graph.pick(ballots * weight, place))
+        total = graph.op("Sum", *votes, width=classes)
+    scores = total / float(model.estimator_weights_.sum())
+    if classes > 2:
+        label = graph.pick(model.classes_, graph.argmax(scores))
+        return label, graph.op("Softmax", scores / float(classes - 1), axis=1), scores
+    decision = scores.columns([1]) - scores.columns([0])
+    label = graph.pick(model.classes_, (decision > 0.0).cast("int64").reshape(-1))
+    halves = graph.concat([-decision, decision]) / 2.0
+    return label, graph.op("Softmax", halves, axis=1), decision

@@ -1,0 +1,102 @@
+"""Nearest neighbours: exact distances, uniform weights or weights by distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestCentroid
+
+from sls_ml.artifact.converters.graph import Graph, Tensor
+from sls_ml.artifact.converters.kernels import squared_distances
+from sls_ml.artifact.converters.registry import converter
+
+_SPARE = 16
+"""How many more candidates than neighbours are measured again exactly."""
+
+
+def euclidean(model: Any) -> bool:
+    """Whether an estimator measures euclidean distances."""
+    name, p = model.effective_metric_, model.effective_metric_params_.get("p", 2)
+    return name == "euclidean" or (
+        name == "minkowski" and p == 2 and "w" not in model.effective_metric_params_
+    )
+
+
+def _nearest(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """Distances to the nearest training rows, and their positions, ``[N, k]`` each.
+
+    The products behind fast distances lose digits where rows nearly meet, so a few more candidates than
+    needed are measured again by their differences.
+    """
+    points = np.asarray(model._fit_X, dtype=np.float64)
+    k, many = model.n_neighbors, min(model.n_neighbors + _SPARE, len(points))
+    rough = squared_distances(graph, x, points)
+    _, candidates = graph.ops(
+        "TopK", rough, np.asarray([many], dtype=np.int64), kinds=("float64", "int64"), width=many, largest=0
+    )
+    apart = x.reshape(-1, 1, points.shape[1]) - graph.pick(points, candidates)
+    # A running sum adds the squares in the order in which scikit-learn's trees add them.
+    running = graph.op("CumSum", apart * apart, np.asarray(2))
+    squares = graph.op("Gather", running, np.asarray(points.shape[1] - 1), axis=2, width=many)
+    nearest, order = graph.ops(
+        "TopK", squares, np.asarray([k], dtype=np.int64), kinds=("float64", "int64"), width=k, largest=0
+    )
+    return graph.op("Sqrt", nearest), graph.op("GatherElements", candidates, order, axis=1, width=k)
+
+
+def _weights(model: Any, distances: Tensor, graph: Graph) -> Tensor | None:
+    """What each neighbour counts, ``[N, k]``; None where all count the same."""
+    if model.weights in (None, "uniform"):
+        return None
+    zero = graph.equal(distances, 0.0)
+    met = zero.cast("float64")
+    inverse = 1.0 / graph.where(zero, 1.0, distances)
+    any_met = graph.total(met) > 0.0
+    return graph.where(any_met, met, inverse)
+
+
+@converter(KNeighborsRegressor, when=euclidean)
+def k_neighbors_regressor(model: KNeighborsRegressor, x: Tensor, graph: Graph) -> Tensor:
+    """The mean of the neighbours' values."""
+    distances, found = _nearest(model, x, graph)
+    weights = _weights(model, distances, graph)
+    targets = np.asarray(model._y, dtype=np.float64).reshape(len(model._y), -1)
+    columns = []
+    for target in targets.T:
+        values = graph.pick(target, found)
+        if weights is None:
+            columns.append(graph.total(values) / float(model.n_neighbors))
+        else:
+            columns.append(graph.total(values * weights) / graph.total(weights))
+    return graph.concat(columns)
+
+
+@converter(KNeighborsClassifier, when=euclidean)
+def k_neighbors_classifier(model: KNeighborsClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """The neighbours' votes."""
+    distances, found = _nearest(model, x, graph)
+    weights = _weights(model, distances, graph)
+    neighbours = graph.pick(np.asarray(model._y, dtype=np.int64).ravel(), found)
+    columns = []
+    for number in range(len(model.classes_)):
+        votes = graph.equal(neighbours, np.asarray(number)).cast("float64")
+        columns.append(graph.total(votes if weights is None else votes * weights))
+    votes = graph.concat(columns)
+    return graph.pick(model.classes_, graph.argmax(votes)), votes / graph.total(votes)
+
+
+@converter(NearestCentroid, when=lambda model: model.metric == "euclidean")
+def nearest_centroid(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, ...]:
+    """The class whose centroid is nearest; scores from distances scaled by each feature's spread."""
+    spread = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0).reshape(1, -1)
+    far = squared_distances(graph, x / spread, model.centroids_ / spread)
+    scores = 2.0 * np.log(np.asarray(model.class_prior_)).reshape(1, -1) - far
+    if np.isclose(model.class_prior_, 1 / len(model.classes_)).all():
+        label = graph.argmax(-squared_distances(graph, x, model.centroids_))
+    else:
+        label = graph.argmax(scores)
+    decision = scores
+    if len(model.classes_) == 2:
+        decision = scores.columns([1]) - scores.columns([0])
+    return graph.pick(model.classes_, label), graph.op("Softmax", scores, axis=1), decision
