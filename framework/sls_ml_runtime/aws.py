@@ -66,7 +66,7 @@ def boot(folder: str, hooks: ModuleType | None = None) -> Service:
         config = json.load(file)
     try:
         begun = perf_counter()
-        artifacts = {name: _open(folder, name, model) for name, model in config["models"].items()}
+        artifacts = _open_all(folder, config["models"])
         opened = perf_counter()
         loaded = {
             name: engines.load(artifacts[name], engine=model["engine"], threads=threads())
@@ -83,16 +83,31 @@ def boot(folder: str, hooks: ModuleType | None = None) -> Service:
     return service
 
 
-def _open(folder: str, name: str, model: dict[str, Any]) -> Artifact:
-    digest = model["digest"]
-    if model["bundled"]:
-        return open_folder(os.path.join(folder, "artifacts", name, digest), digest, verify=False)
+def _open_all(folder: str, models: dict[str, Any]) -> dict[str, Artifact]:
+    paths = {name: os.path.join(folder, "artifacts", name, model["digest"]) for name, model in models.items()}
+    remote = {name: model for name, model in models.items() if not model["bundled"]}
+    if remote:
+        paths |= _fetch_all(remote)
+    # A bundled artifact was verified when it was packaged, a fetched one while it arrived.
+    return {name: open_folder(paths[name], model["digest"], verify=False) for name, model in models.items()}
+
+
+def _fetch_all(models: dict[str, Any]) -> dict[str, str]:
+    """Fetch artifacts, while the library of their engine loads; gives their folders."""
+    from threading import Thread
+
     from sls_ml_runtime.fetch import fetch
 
-    # What fetch returns it has verified while it was streaming.
-    into = os.path.join(os.environ.get("TMPDIR", "/tmp"), "artifacts")  # noqa: S108 - private to the function
-    fetched = fetch(os.environ["SLS_ML_STORE"], name, digest, into, model["files"])
-    return open_folder(fetched, digest, verify=False)
+    store = os.environ["SLS_ML_STORE"]
+    into = os.path.join(os.environ.get("TMPDIR", "/tmp"), "artifacts")  # noqa: S108 - the function's own
+    loading = Thread(target=engines.preload, args=([model["engine"] for model in models.values()],))
+    loading.start()
+    try:
+        return {
+            name: fetch(store, name, model["digest"], into, model["files"]) for name, model in models.items()
+        }
+    finally:
+        loading.join()
 
 
 def threads() -> int:

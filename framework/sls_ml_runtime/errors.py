@@ -4,8 +4,9 @@
     ArtifactRefused    the artifact's bytes are not what its digest says, or its format is unknown
     StoreError         the artifact could not be fetched: permission, address, region, disk
     EngineError        the engine cannot load the model or failed to run it
+    HookError          the user's hooks.py does not keep to its contract
 
-A caller's mistake is answered; the other three end the start of a function, or make an answer a 500.
+A caller's mistake is answered; the others end the start of a function, or make an answer a 500.
 """
 
 from __future__ import annotations
@@ -47,3 +48,7 @@ class StoreError(Exception):
 
 class EngineError(Exception):
     """An engine that is not available here, cannot load the model, or failed to run it."""
+
+
+class HookError(Exception):
+    """The user's hooks.py returned something else than its contract says."""

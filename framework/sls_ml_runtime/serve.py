@@ -15,7 +15,7 @@ from time import perf_counter
 from sls_ml_runtime.answer import answer
 from sls_ml_runtime.dialects import rows as plain
 from sls_ml_runtime.dialects.table import ROUTES, load
-from sls_ml_runtime.errors import Refusal
+from sls_ml_runtime.errors import HookError, Refusal
 from sls_ml_runtime.signature import Signature, row_count
 
 TYPE_CHECKING = False
@@ -108,6 +108,8 @@ class Call:
             raise Refusal(413, "too-many-rows", message)
         if service.before is not None:
             given = service.before(given if isinstance(given, list) else _rows_of(given, self.rows))
+            if not isinstance(given, list):
+                raise HookError("before(rows) must return the rows")
         columns = self.model.columns(given)
         self.rows = row_count(columns)
         result = self.model.predict(columns)
@@ -295,7 +297,7 @@ class Service:
         accepted = headers.get("accept", "")
         if accepted and "*/*" not in accepted and "application/" not in accepted:
             raise Refusal(406, "not-acceptable", "the answer is application/json")
-        kind, _, parameters = headers.get("content-type", plain.CONTENT_TYPE).lower().partition(";")
+        kind, _, parameters = (headers.get("content-type") or plain.CONTENT_TYPE).lower().partition(";")
         for route in routes:
             if route.media is None or kind.strip() in route.media:
                 if "charset" in parameters and "utf-8" not in parameters:

@@ -6,6 +6,7 @@ from sls_ml_runtime.errors import EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Protocol
 
     from sls_ml_runtime.answer import Arrays
@@ -51,6 +52,20 @@ def load(artifact: Artifact, *, engine: str = "auto", threads: int = 1) -> Infer
         except EngineError as error:
             failures.append(f"{name}: {error}")
     raise EngineError(f"no engine can run {artifact.name}: " + "; ".join(failures))
+
+
+def preload(names: Collection[str]) -> None:
+    """Load what these engines take time to load, while an artifact is still on its way.
+
+    What fails here fails again, and is told, in `load`.
+    """
+    if "ort_capi" in names:
+        from sls_ml_runtime.engines import ort_capi
+
+        try:
+            ort_capi.Library.shared()
+        except EngineError:
+            return
 
 
 def _load(name: str, artifact: Artifact, threads: int) -> InferenceEngine:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sls_ml_runtime.artifact import open_folder
+from sls_ml_runtime.errors import HookError
 from sls_ml_runtime.serve import Reply, Service
 
 ROWS = b'{"rows":[{"age":60,"income":8},{"age":20,"income":1}]}'
@@ -208,6 +209,12 @@ def test_hooks_change_rows_and_results(stored: Any, runtime: SimpleNamespace) ->
 
     # THEN the answers are the hook's
     assert [json.loads(reply.body) for reply in replies] == [{"granted": [True, False]}] * 2
+
+
+def test_a_hook_that_forgets_its_rows_is_told_so(stored: Any, runtime: SimpleNamespace) -> None:
+    # GIVEN a hook without return WHEN rows are posted THEN the failure names the hook's contract
+    reply = post(runtime.make_service(stored, hooks=SimpleNamespace(before=lambda rows: None)))
+    assert (reply.status, type(reply.error)) == (500, HookError)
 
 
 def test_a_failing_hook_is_a_500_without_its_message(stored: Any, runtime: SimpleNamespace) -> None:

@@ -166,6 +166,34 @@ def test_separates_the_rows_outside_the_domain(stored: Any) -> None:
 
 
 @given(
+    row=st.dictionaries(
+        st.sampled_from(["a", "b", "c"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.just("1"),
+        max_size=3,
+    ),
+    nullable=st.booleans(),
+    finite=st.booleans(),
+    span=st.none() | st.just([-5.0, 5.0]),
+)
+def test_one_row_of_doubles_is_judged_as_in_company(
+    row: dict[str, Any], nullable: bool, finite: bool, span: list[float] | None
+) -> None:
+    # GIVEN a row for inputs that all are doubles
+    entry = {"dtype": "float64", "nullable": nullable, "finite": finite, "range": span}
+    signature = Signature({"inputs": [entry | {"name": name} for name in ("a", "b")]})
+
+    def judge(rows: list[dict[str, Any]]) -> Any:
+        try:
+            columns = signature.columns_from_rows(rows)
+        except Refusal as refusal:
+            return (refusal.code, refusal.field, refusal.row)
+        return [repr(values[0]) for _, values in columns]
+
+    # WHEN it comes alone THEN it is judged as when another follows
+    assert judge([row]) == judge([row, row])
+
+
+@given(
     values=st.lists(
         st.none()
         | st.booleans()
