@@ -19,7 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sls_ml_runtime import engines
 from sls_ml_runtime.artifact import open_folder
-from sls_ml_runtime.score import Scorer, Source
+from sls_ml_runtime.score import Source
+from sls_ml_runtime.scorer import Scorer
 from sls_ml_runtime.serve import Service
 
 

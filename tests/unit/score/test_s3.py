@@ -15,7 +15,8 @@ from moto.server import ThreadedMotoServer
 
 from sls_ml_runtime import score as module
 from sls_ml_runtime.aws_objects import S3Input, S3Results
-from sls_ml_runtime.score import Scorer, Source, Superseded, score_object
+from sls_ml_runtime.score import Source, Superseded, score_object
+from sls_ml_runtime.scorer import Scorer
 
 SHA_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.unit.score.conftest import Input, Memory, Place, source
 
 from sls_ml_runtime import score as module
-from sls_ml_runtime.score import ResultsDiffer, Scorer, score_object
+from sls_ml_runtime.score import ResultsDiffer, score_object
+from sls_ml_runtime.scorer import Scorer
 
 Make = Callable[..., Scorer]
 

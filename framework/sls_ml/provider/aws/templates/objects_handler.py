@@ -25,7 +25,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 # isort: split
 from sls_ml_runtime import aws
 from sls_ml_runtime.aws_objects import S3Input, S3Results
-from sls_ml_runtime.score import Outcome, Scorer, Source, Superseded, score_object
+from sls_ml_runtime.score import Outcome, Source, Superseded, score_object
+from sls_ml_runtime.scorer import Scorer
 
 if TYPE_CHECKING:
     from typing import Any
