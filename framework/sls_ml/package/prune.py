@@ -55,11 +55,9 @@ SOME_WHEELS: tuple[Rule, ...] = (
     ("aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*", "a page that functions do not serve"),
 )
 
-_LIBRARY: Rule = ("onnxruntime/capi/libonnxruntime*", "no engine of this function loads the C library")
-_PYTHON_API: Rule = ("onnxruntime/*", "the C library is loaded without it")
-_SHARED_BY_ENGINES = ("onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt")
-_OF_CAPI = ("onnxruntime/capi/libonnxruntime.so.*", "onnxruntime/capi/libonnxruntime.*dylib")
-_OF_PYTHON = "onnxruntime/capi/libonnxruntime_providers_shared.*"  # absent, each import logs an error
+_LICENCES = ("onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt")
+_C_LIBRARY = ("onnxruntime/capi/libonnxruntime.so.*", "onnxruntime/capi/libonnxruntime.*dylib")
+# The rest is the Python API, with libonnxruntime_providers_shared: absent, each import logs an error.
 
 NEEDED: dict[EngineName, tuple[str, ...]] = {
     "lite": (),
@@ -74,16 +72,11 @@ def reason(path: str, engines: Collection[EngineName]) -> str | None:
     for pattern, why in (*EVERY_WHEEL, *SOME_WHEELS):
         if fnmatchcase(path, pattern):
             return why
-    if path in _SHARED_BY_ENGINES:
+    if path in _LICENCES or not path.startswith("onnxruntime/"):
         return None
-    capi, python = "ort_capi" in engines, "ort_python" in engines
-    if any(fnmatchcase(path, pattern) for pattern in _OF_CAPI):
-        return None if capi else _LIBRARY[1]
-    if fnmatchcase(path, _OF_PYTHON):
-        return None if python else _PYTHON_API[1]
-    if fnmatchcase(path, _PYTHON_API[0]):
-        return None if python else _PYTHON_API[1]
-    return None
+    if any(fnmatchcase(path, pattern) for pattern in _C_LIBRARY):
+        return None if "ort_capi" in engines else "no engine of this function loads the C library"
+    return None if "ort_python" in engines else "no engine of this function loads the Python API"
 
 
 def missing(paths: Iterable[str], engines: Collection[EngineName]) -> tuple[str, EngineName] | None:
