@@ -154,11 +154,12 @@ class Graph:
         if array.dtype.kind in "OUS":
             return self._strings(array)
         kind = kind or array.dtype.name
-        array = np.ascontiguousarray(array, dtype=kind).reshape(array.shape)
+        shape: tuple[int, ...] = array.shape
+        array = np.ascontiguousarray(array, dtype=kind).reshape(shape)
         name = self._scope.get_unique_variable_name("constant")
         proto = onnx.numpy_helper.from_array(array, name)
-        self._container.add_initializer(name, proto.data_type, list(array.shape), proto)
-        return Tensor(self, name, kind, array.shape[1] if array.ndim == 2 else None)
+        self._container.add_initializer(name, proto.data_type, list(shape), proto)
+        return Tensor(self, name, kind, shape[1] if len(shape) == 2 else None)
 
     def _strings(self, array: npt.NDArray[Any]) -> Tensor:
         name = self._scope.get_unique_variable_name("constant")

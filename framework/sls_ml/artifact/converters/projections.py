@@ -58,7 +58,8 @@ def factor_analysis(model: FactorAnalysis, x: Tensor, _: Graph) -> Tensor:
     """The expected factors of each row."""
     weighted = model.components_ / model.noise_variance_
     spread = np.linalg.inv(np.eye(len(model.components_)) + weighted @ model.components_.T)
-    return (x - model.mean_.reshape(1, -1)) @ _matrix(weighted.T @ spread)
+    centred: Tensor = x - model.mean_.reshape(1, -1)
+    return centred @ _matrix(weighted.T @ spread)
 
 
 @converter(FastICA)
@@ -78,7 +79,8 @@ def sparse_random_projection(model: SparseRandomProjection, x: Tensor, _: Graph)
 def partial_least_squares(model: Any, x: Tensor, _: Graph) -> Tensor:
     """The predicted targets."""
     shift = np.asarray(model.intercept_, dtype=np.float64).reshape(1, -1)
-    return (x - model._x_mean.reshape(1, -1)) @ _matrix(model.coef_.T) + shift
+    centred: Tensor = x - model._x_mean.reshape(1, -1)
+    return centred @ _matrix(model.coef_.T) + shift
 
 
 @converter(BernoulliRBM)
