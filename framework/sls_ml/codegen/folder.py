@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from sls_ml.codegen.functions import RUNTIME, USERS_OWN
 from sls_ml.errors import StaleError
-
-_BYTECODE = "__pycache__"
 
 
 def write(files: Mapping[PurePosixPath, bytes], folder: Path) -> tuple[PurePosixPath, ...]:
@@ -32,8 +29,6 @@ def write(files: Mapping[PurePosixPath, bytes], folder: Path) -> tuple[PurePosix
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(files[path])
-    for path in {path.parent for path in stale if path not in files}:
-        shutil.rmtree(folder / path / _BYTECODE, ignore_errors=True)
     return stale
 
 
@@ -47,7 +42,7 @@ def check(files: Mapping[PurePosixPath, bytes], folder: Path) -> tuple[PurePosix
     for vendored in {path for path in _ancestors(files) if path.name == RUNTIME}:
         found = (file for file in (folder / vendored).rglob("*") if file.is_file())
         below = {PurePosixPath(file.relative_to(folder).as_posix()) for file in found}
-        stale |= {path for path in below - set(files) if _BYTECODE not in path.parts}
+        stale |= {path for path in below - set(files) if path.suffix != ".pyc"}
     return tuple(sorted(stale))
 
 

@@ -69,8 +69,8 @@ def fragment(pins: Mapping[str, str]) -> str:
 def _wheels(pins: Mapping[str, str], python: str, platform: str) -> Iterable[tuple[str, str]]:
     """Pairs of package name and sha256 of the wheels that fit one target."""
     command = [
-        *(uv.find_uv_bin(), "pip", "compile", "--quiet", "--format", "pylock.toml", "--no-deps", "--no-header"),
-        *("--only-binary", ":all:", "--no-python-downloads"),
+        *(uv.find_uv_bin(), "pip", "compile", "--quiet", "--format", "pylock.toml"),
+        *("--no-deps", "--no-header", "--only-binary", ":all:", "--no-python-downloads"),
         *("--python-version", python, "--python-platform", platform, "-"),
     ]
     wanted = "".join(f"{name}=={version}\n" for name, version in pins.items())
