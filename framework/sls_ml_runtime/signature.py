@@ -26,6 +26,8 @@ TYPECODES = {"float64": "d", "float32": "f", "int64": "q", "int32": "i", "bool":
 _NAN = float("nan")
 _INFINITY = float("inf")
 _NONE = type(None)
+_FEW = 12
+"""As many inputs are named in a message."""
 _EXACT = 1 << 53
 _FLOATS = ("float64", "float32")
 _NUMBER_TYPES: set[type] = {float, int}
@@ -83,13 +85,14 @@ class Signature:
         inputs, names = self.inputs, self.names
         if len(rows) == 1 and self._numbers is not None and (columns := self._columns_of_numbers(rows[0])):
             return columns
-        for row in rows:
+        complete = True
+        for position, row in enumerate(rows):
             if row.keys() != names:
-                self._check_names(rows)
-                return [
-                    (field.dtype, field.convert([row.get(field.name) for row in rows])) for field in inputs
-                ]
-        return [(field.dtype, field.convert([row[field.name] for row in rows])) for field in inputs]
+                self._check_names(row, position)
+                complete = False  # it lacks a nullable input
+        if complete:
+            return [(field.dtype, field.convert([row[field.name] for row in rows])) for field in inputs]
+        return [(field.dtype, field.convert([row.get(field.name) for row in rows])) for field in inputs]
 
     def _columns_of_numbers(self, row: Mapping[str, Any]) -> Columns | None:
         """The columns of one row of doubles when all of it is inside the domain, else None."""
@@ -107,7 +110,7 @@ class Signature:
     def columns_from_table(self, table: Mapping[str, Sequence[Any]]) -> Columns:
         """As the function of this name."""
         count = max((len(values) for values in table.values()), default=0)
-        self._check_names([table])
+        self._check_names(table, None)
         for name, values in table.items():
             if len(values) != count:
                 message = f"{name} has {len(values)} values, another column {count}"
@@ -141,19 +144,17 @@ class Signature:
         inside = {name: [values[row] for row in kept] for name, values in table.items()}
         return self.columns_from_table(inside), kept, [refusals[row] for row in sorted(refusals)]
 
-    def _check_names(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        required = [field.name for field in self.inputs if not field.nullable]
-        for position, row in enumerate(rows):
-            for name in required:
-                if name not in row:
-                    raise Refusal(422, "missing-field", f"{name} is missing", name, position)
-            for name in row:
-                if name not in self.names:
-                    known = (
-                        ", ".join(sorted(self.names)) if len(self.names) <= 12 else "those of GET /metadata"
-                    )
-                    message = f"the model has no input {_short(name)}; it has {known}"
-                    raise Refusal(422, "unknown-field", message, str(name)[:80], position)
+    def _check_names(self, given: Mapping[str, Any], row: int | None) -> None:
+        """Refuse a row, or a table (then `row` is None), that lacks a name or has one too many."""
+        for field in self.inputs:
+            if not field.nullable and field.name not in given:
+                raise Refusal(422, "missing-field", f"{field.name} is missing", field.name, row)
+        for name in given:
+            if name not in self.names:
+                few = len(self.names) <= _FEW
+                known = ", ".join(field.name for field in self.inputs) if few else "those of GET /metadata"
+                message = f"the model has no input {_short(name)}; it has {known}"
+                raise Refusal(422, "unknown-field", message, str(name)[:80], row)
 
 
 class Input:

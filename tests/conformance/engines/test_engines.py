@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from sls_ml_runtime.engines.table import load
 from sls_ml_runtime.errors import EngineError
 from sls_ml_runtime.signature import columns_from_table
 
+FRAMEWORK = Path(__file__).parents[3] / "framework"
 TYPES = ("float32", "float64", "int64", "int32", "bool", "string")
 ECHOES = [f"echo-{dtype}-{shape}" for dtype in TYPES for shape in ("3-2", "1-2", "1-1")]
 MODELS = ["classifier", "regressor", "forest", "mixed"]
@@ -144,3 +148,22 @@ def test_auto_takes_the_first_engine_that_is_here(build: Callable[[str], Any], t
     artifact.manifest["engines"] = ["lite", "unheard-of"]
     with pytest.raises(EngineError, match=r"lite: .*model\.lite.*unheard-of: there is no engine"):
         load(artifact)
+
+
+def test_sends_no_telemetry(engine: str, build: Callable[[str], Any], tmp_path: Path) -> None:
+    # GIVEN a process with a home of its own, in which nobody switched telemetry off
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "model.onnx").write_bytes(build("classifier").onnx)
+    program = (
+        f"import sys; sys.path[:0] = {[str(FRAMEWORK), *sys.path]!r}\n"
+        "from sls_ml_runtime.artifact import Artifact\nfrom sls_ml_runtime.engines import load\n"
+        f"load(Artifact('m', '', {build('classifier').manifest!r}, {str(tmp_path)!r}), engine={engine!r})"
+    )
+
+    # WHEN the engine loads a model
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, "-I", "-c", program], env=environment, check=True)
+
+    # THEN ONNX Runtime has not written the identity and the queue of its telemetry
+    assert list(home.rglob("*onnxruntime*")) == []

@@ -152,6 +152,13 @@ def test_refuses_columns_of_different_lengths(stored: Any) -> None:
     assert caught.value.code == "ragged-columns"
 
 
+def test_a_table_without_a_column_is_refused_as_a_whole(stored: Any) -> None:
+    # GIVEN a table that lacks a column WHEN it is separated THEN no row is to blame
+    with pytest.raises(Refusal) as caught:
+        Signature(stored.manifest).separate({"age": [1, "x"]})
+    assert (caught.value.code, caught.value.field, caught.value.row) == ("missing-field", "income", None)
+
+
 def test_separates_the_rows_outside_the_domain(stored: Any) -> None:
     # GIVEN a table with two bad rows, one of them bad twice
     table = {"age": [1, None, 3, "x"], "income": [1, None, 3, 4]}
