@@ -47,7 +47,7 @@ class Cloud:
         self._build()
 
     def _build(self) -> None:
-        from sls_ml.local import moto_events
+        from sls_ml.local import moto_mends
         from sls_ml.local.cloudformation import api as cloudformation
         from sls_ml.local.cloudformation.kind import Site
         from sls_ml.local.cloudformation.stacks import Stacks
@@ -85,7 +85,8 @@ class Cloud:
         site = Site(at.url, at.region, at.account, at.access_key, at.secret_key)
         mount("lambda", "awslambda", lambda_.operations(), at.account, lambda_.resource)
         mount("cloudformation", "cloudformation", cloudformation.operations(Stacks(site), site), at.account)
-        moto_events.require_queue_policies()
+        moto_mends.keep_queue_policies()
+        moto_mends.ask_queue_policies()
 
     def _assume(self, role: str, session: str) -> Mapping[str, str]:
         """Credentials of a role, as Lambda gives them to a function."""
@@ -218,7 +219,8 @@ def main(arguments: list[str] | None = None) -> int:
             AWS_DEFAULT_REGION=given.region, MOTO_ACCOUNT_ID=ACCOUNT, MOTO_DISABLE_GLOBAL_CORS="1"
         )
         Cloud(files, given.region).serve(given.ready)
-    return 0
+        logging.shutdown()
+        os._exit(0)  # threads that wait for clients must not keep it; all that matters is closed
 
 
 def _begin_anew(files: Files) -> None:

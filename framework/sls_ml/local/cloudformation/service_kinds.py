@@ -199,6 +199,16 @@ _QUEUE_NUMBERS = (
 )
 
 
+_QUEUE_DEFAULTS = {
+    "DelaySeconds": "0",
+    "MaximumMessageSize": "1048576",
+    "MessageRetentionPeriod": "345600",
+    "ReceiveMessageWaitTimeSeconds": "0",
+    "RedrivePolicy": "",
+    "VisibilityTimeout": "30",
+}
+
+
 class Queue(Kind):
     """``AWS::SQS::Queue``."""
 
@@ -227,7 +237,9 @@ class Queue(Kind):
 
     def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
         """Change its attributes."""
-        site.client("sqs").set_queue_attributes(QueueUrl=made.physical, Attributes=self._attributes(new))
+        values = {name: _QUEUE_DEFAULTS[name] for name in set(old) - set(new) if name in _QUEUE_DEFAULTS}
+        values |= self._attributes(new)
+        site.client("sqs").set_queue_attributes(QueueUrl=made.physical, Attributes=values)
         return made
 
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
