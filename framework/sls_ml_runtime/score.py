@@ -227,7 +227,8 @@ class _Job:
             "columns": scorer.columns,
             "rows_in": rows,
             "rows_scored": scored,
-            "rows_rejected": reasons,
+            "rows_rejected": rejected,
+            "reasons": reasons,
             "parts": [
                 {"file": f"part-{index:05d}.csv", "rows": int(part["scored"]), "sha256": part["sha256"]}
                 for index, part in enumerate(self.parts)

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from sls_ml_runtime.dialects import csv_rows
-from sls_ml_runtime.errors import Refusal
+from sls_ml_runtime.errors import HookError, Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,8 +107,6 @@ class Scorer:
         rows = self._service.before(
             [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
         )
-        if len(rows) != count:
-            raise ValueError(
-                f"hooks.before returned {len(rows)} rows for {count}; in a batch each row stays one"
-            )
+        if not isinstance(rows, list) or len(rows) != count:
+            raise HookError("before(rows) must return as many rows: in a batch each row is one of the file")
         return {name: [row.get(name) for row in rows] for name, _ in self._inputs}

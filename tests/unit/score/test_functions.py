@@ -151,7 +151,7 @@ def test_an_object_that_arrives_is_scored_and_counted(
     assert directive["Namespace"] == "sls-ml/risk"
     assert directive["Dimensions"] == [["function", "alias"]]
     assert (document["function"], document["alias"]) == ("score", "live")
-    assert (document["objects"], document["rows"], document["rejected_rows"]) == ([1.0], [2.0], [1.0])
+    assert (document["objects"], document["rows"], document["rejected_rows"]) == ([1.0], [3.0], [1.0])
     assert document["too_many_rejected"] == [1.0]
 
 

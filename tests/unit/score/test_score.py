@@ -54,7 +54,7 @@ def test_rows_are_scored_in_order_behind_the_joined_columns(scorer: Make, place:
     assert outcome.manifest == json.loads(place.objects[f"{folder_of(chosen)}/manifest.json"])
     assert outcome.manifest["status"] == "scored"
     assert (outcome.manifest["rows_in"], outcome.manifest["rows_scored"]) == (4, 4)
-    assert outcome.manifest["rows_rejected"] == {}
+    assert (outcome.manifest["rows_rejected"], outcome.manifest["reasons"]) == (0, {})
 
 
 def test_a_row_outside_the_domain_is_rejected_with_its_reason_and_spares_the_others(
@@ -86,7 +86,8 @@ def test_a_row_outside_the_domain_is_rejected_with_its_reason_and_spares_the_oth
     ]
     assert rejected[4]["raw"] == "Genf,f,30,0"
     assert outcome.manifest["rows_in"] == 11
-    assert outcome.manifest["rows_rejected"]["wrong-type"] == 3
+    assert outcome.manifest["rows_rejected"] == 9
+    assert outcome.manifest["reasons"]["wrong-type"] == 3
 
 
 def test_an_event_that_comes_again_changes_and_reads_nothing(scorer: Make, place: Place) -> None:

@@ -82,14 +82,14 @@ def score(record: SQSRecord) -> None:
 def tell(source: Source, outcome: Outcome) -> None:
     """Log and count what came of an object; what a retry cannot mend is an error in the log, no failure."""
     manifest = outcome.manifest
-    scored, rejected = manifest["rows_scored"], manifest["rows_rejected"]
     log = LOGGER.info if outcome.replayed or manifest["status"] == "scored" else LOGGER.error
     log(
         "replayed" if outcome.replayed else manifest["status"],
         bucket=source.bucket,
         key=source.key,
-        rows=scored,
-        rejected=rejected,
+        rows=manifest["rows_in"],
+        rejected=manifest["rows_rejected"],
+        reasons=manifest["reasons"],
         refused=manifest["refused"],
     )
     if outcome.replayed:
@@ -97,8 +97,8 @@ def tell(source: Source, outcome: Outcome) -> None:
         return
     count(
         objects=1,
-        rows=scored,
-        rejected_rows=sum(rejected.values()),
+        rows=manifest["rows_in"],
+        rejected_rows=manifest["rows_rejected"],
         too_many_rejected=int(manifest["status"] == "too-many-rejected"),
         refused=int(manifest["status"] == "refused"),
     )
