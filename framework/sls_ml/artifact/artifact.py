@@ -151,7 +151,7 @@ def _split(address: str) -> tuple[str, str]:
 def _file(store: Store, address: str, prefix: str, name: str, entry: Any) -> bytes:
     where = f"{address}/{name}"
     plain = isinstance(entry, dict) and isinstance(entry.get("bytes"), int)
-    if not plain or name != Path(name).name or name in (".", ".."):
+    if not plain or not name or name != Path(name).name or name in (".", ".."):
         raise ArtifactError(
             f"manifest.json lists {name!r} in a way that no artifact has.",
             code="artifact-corrupt",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +26,17 @@ _CHUNK = 256
 
 
 class Served:
-    """An artifact laid out in a folder of its own, as a function finds it, with the engines loaded so far."""
+    """An artifact laid out in a folder of its own, as a function finds it, with the engines loaded so far.
+
+    The folder goes with the object.
+    """
 
     def __init__(self, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         from sls_ml_runtime import artifact
         from sls_ml_runtime.signature import Signature
 
-        self._folder = tempfile.TemporaryDirectory(prefix="sls-ml-")
-        root = Path(self._folder.name)
+        root = Path(tempfile.mkdtemp(prefix="sls-ml-"))
+        weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)
         text = manifests.canonical(manifest)
         for name, data in {**files, manifests.MANIFEST: text}.items():
             (root / name).write_bytes(data)

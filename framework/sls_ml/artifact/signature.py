@@ -6,6 +6,7 @@ it is probed: a row of the sample is changed in one column at a time, and the mo
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,12 +15,18 @@ from sls_ml.artifact.original import Original
 from sls_ml.artifact.sample import Sample
 
 _FLOAT32_MAX = 3.4028234663852886e38
+_DOUBLE_MAX = 1.7976931348623157e308
+_HUGE = 1e300
+_FAR, _COARSE = 1e30, 1 << 48
+"""Beyond this number a range's end is found to this many doubles, about 6 %."""
+
 UNKNOWN = "sls-ml: never seen"
 """A text that no training data holds."""
 
 _NAN = float("nan")
 _INFINITY = float("inf")
 _EXAMPLES = 3
+_SEARCHED = 1000
 
 
 def inputs_of(judge: Original) -> list[dict[str, Any]]:
@@ -31,7 +38,8 @@ def inputs_of(judge: Original) -> list[dict[str, Any]]:
     categories = _closed(judge, probe)
     nullable = set(probe.survivors(numbers, lambda _: _NAN))
     endless = set(probe.survivors(numbers, lambda _: _INFINITY))
-    large = set(probe.survivors(numbers, lambda _: 1e300))
+    large = set(probe.survivors(numbers, lambda _: _HUGE))
+    large &= set(probe.survivors(numbers, lambda _: -_HUGE))
     if sample.form != "texts":
         texts = [place for place, dtype in enumerate(sample.dtypes) if dtype == "string"]
         nullable |= set(probe.survivors(texts, lambda place: missing_text(sample, place)))
@@ -45,7 +53,7 @@ def inputs_of(judge: Original) -> list[dict[str, Any]]:
             "range": None,
             "categories": categories.get(place),
         }
-        if place in numbers and place not in large and place not in categories:
+        if place in numbers and place not in large and place not in categories and probe.has(place):
             found["range"] = probe.limits(place)
         inputs.append(found)
     return inputs
@@ -112,15 +120,23 @@ def _tensor_dtype(dtype: str) -> str:
 
 
 class _Probe:
-    """Asks the model about changed copies of one row that it accepts."""
+    """Asks the model about changed copies of one row that it accepts, the fullest of the first ones."""
 
     def __init__(self, judge: Original) -> None:
         self._judge = judge
-        self._row = [column.tolist()[0] for _, column in judge.sample.frame.items()]
+        first = judge.sample.frame.iloc[:_SEARCHED]
+        full = first[~first.isna().any(axis=1)]
+        rows = full if len(full) else first
+        self._row = [column.tolist()[0] for _, column in rows.items()]
 
     def accepts(self, changes: dict[int, Any]) -> bool:
         row = [[changes.get(place, value)] for place, value in enumerate(self._row)]
         return self._judge.accepts(self._judge.sample.rows(row))
+
+    def has(self, place: int) -> bool:
+        """Tell whether the row has a number in this column."""
+        value = self._row[place]
+        return value is not None and bool(value == value)  # noqa: PLR0124
 
     def accepts_each(self, place: int, values: Sequence[Any]) -> bool:
         columns = [
@@ -139,24 +155,36 @@ class _Probe:
         middle = len(places) // 2
         return [*self.survivors(places[:middle], value), *self.survivors(places[middle:], value)]
 
-    def limits(self, place: int) -> list[float] | None:
-        """Give the range that the model accepts, to a power of two, or exactly where float32 ends it."""
-        if not self.accepts({place: 1.0}):
-            return None
-        bounds = []
-        for sign in (-1.0, 1.0):
-            if self.accepts({place: sign * 1e300}):
-                bounds.append(sign * 1.7976931348623157e308)
-                continue
-            if self.accepts({place: sign * _FLOAT32_MAX}) and not self.accepts({place: sign * 2.0**128}):
-                bounds.append(sign * _FLOAT32_MAX)
-                continue
-            low, high = 0, 997
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if self.accepts({place: sign * 2.0**middle}) else (low, middle)
-            bounds.append(sign * 2.0**low)
-        return bounds
+    def limits(self, place: int) -> list[float]:
+        """Give the range around the row's own value that the model accepts, as far as that is an interval."""
+        inside = float(self._row[place])
+        return [self._limit(place, inside, -1.0), self._limit(place, inside, 1.0)]
+
+    def _limit(self, place: int, inside: float, sign: float) -> float:
+        """Find the end of the range on one side, by halving between a value inside and one outside."""
+        outside = sign * _HUGE
+        if self.accepts({place: outside}):
+            return sign * _DOUBLE_MAX
+        if self.accepts({place: sign * _FLOAT32_MAX}) and not self.accepts({place: sign * 2.0**128}):
+            return sign * _FLOAT32_MAX
+        low, high = _rank(inside), _rank(outside)
+        # Far out, where only an overflow can lie, a rough end inside the range will do.
+        while abs(high - low) > (1 if abs(_unrank(low)) < _FAR else _COARSE):
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.accepts({place: _unrank(middle)}) else (low, middle)
+        return _unrank(low)
+
+
+def _rank(value: float) -> int:
+    """Give a number's place in the order of all doubles, so that halving reaches any of them in 64 steps."""
+    (bits,) = struct.unpack("<q", struct.pack("<d", value))
+    return int(bits if bits >= 0 else -(bits & 0x7FFF_FFFF_FFFF_FFFF))
+
+
+def _unrank(rank: int) -> float:
+    bits = rank if rank >= 0 else (-rank) | -0x8000_0000_0000_0000
+    (value,) = struct.unpack("<d", struct.pack("<q", bits))
+    return float(value)
 
 
 def _closed(judge: Original, probe: _Probe) -> dict[int, list[Any]]:

@@ -1,0 +1,271 @@
+"""What cannot be used is refused with a reason and a remedy, before anything is served."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sls_ml.artifact import build, load
+from sls_ml.errors import ModelError, ParityError, SlsMlError, UsageError
+
+Matrix = np.ndarray[Any, Any]
+
+
+class Own(LogisticRegression):
+    """A type that skops does not know."""
+
+
+class Doubled(TransformerMixin, BaseEstimator):
+    """A transformer that nobody has a converter for."""
+
+    def fit(self, rows: Matrix, _target: object = None) -> Doubled:
+        """Learn the width."""
+        self.n_features_in_ = rows.shape[1]
+        return self
+
+    def transform(self, rows: Matrix) -> Matrix:
+        """Double each number."""
+        return np.asarray(rows * 2)
+
+
+@pytest.fixture
+def linear(numbers: Matrix) -> Any:
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(numbers, numbers[:, 0] > 0)
+
+
+def refusal(kind: type[SlsMlError], code: str, *args: Any, **options: Any) -> SlsMlError:
+    with pytest.raises(kind) as caught:
+        build(*args, name="m", **options)
+    assert caught.value.code == code
+    return caught.value
+
+
+def test_a_pickle_is_refused_until_trusted(linear: Any, numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN a joblib file
+    joblib.dump(linear, tmp_path / "model.joblib")
+    # WHEN it is converted without trust
+    error = refusal(ModelError, "model-untrusted", tmp_path / "model.joblib", numbers)
+    # THEN the error says that it runs code, and trust converts it to the same artifact as the object
+    assert "unpickling runs whatever code" in error.what
+    assert "trust: true" in str(error.mend)
+    trusted = build(tmp_path / "model.joblib", numbers, name="m", trust=True)
+    assert trusted.digest == build(linear, numbers, name="m").digest
+
+
+def test_a_skops_file_of_known_types_needs_no_trust(linear: Any, numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN a skops file with scikit-learn's types alone
+    skops.io.dump(linear, tmp_path / "model.skops")
+    # WHEN it is converted
+    artifact = build(str(tmp_path / "model.skops"), numbers, name="m")
+    # THEN it is the artifact of the object
+    assert artifact.digest == build(linear, numbers, name="m").digest
+
+
+def test_a_skops_file_with_other_types_names_them(numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN a skops file with a type of the user's own
+    skops.io.dump(Own().fit(numbers, numbers[:, 0] > 0), tmp_path / "model.skops")
+    # WHEN it is converted without trust
+    error = refusal(ModelError, "model-untrusted", tmp_path / "model.skops", numbers)
+    # THEN the type is named
+    assert "Own" in error.what
+    assert "trust: true" in str(error.mend)
+
+
+@pytest.mark.parametrize("suffix", [".skops", ".pkl", ".joblib"])
+def test_a_corrupt_file(suffix: str, numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN a file cut short
+    file = tmp_path / f"model{suffix}"
+    file.write_bytes(b"\x80\x04\x95not a model")
+    # WHEN it is converted
+    # THEN the error names the file
+    error = refusal(ModelError, "model-corrupt", file, numbers, trust=True)
+    assert error.where == str(file)
+
+
+def test_a_missing_file(numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN no file
+    # WHEN it is converted
+    # THEN the error names it
+    assert refusal(ModelError, "model-missing", tmp_path / "no.skops", numbers).where == str(
+        tmp_path / "no.skops"
+    )
+
+
+def test_a_model_of_another_scikit_learn(linear: Any, numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN a pickle that says it was made by scikit-learn 1.2.0
+    import sklearn
+
+    data = pickle.dumps(linear)
+    mine = sklearn.__version__.encode()
+    other = b"1.2.0".ljust(len(mine), b"0")[: len(mine)]
+    (tmp_path / "model.pkl").write_bytes(data.replace(mine, other))
+    # WHEN it is converted
+    error = refusal(ModelError, "model-version", tmp_path / "model.pkl", numbers, trust=True)
+    # THEN both versions are named
+    assert other.decode() in error.what
+    assert mine.decode() in error.what
+
+
+def test_a_file_that_holds_no_model(numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN a pickle of a dict
+    joblib.dump({"a": 1}, tmp_path / "model.joblib")
+    # WHEN it is converted
+    # THEN the error says what it holds
+    assert "dict" in refusal(ModelError, "model-format", tmp_path / "model.joblib", numbers, trust=True).what
+
+
+@pytest.mark.parametrize(
+    ("suffix", "extra"), [(".ubj", "xgboost"), (".txt", "lightgbm"), (".cbm", "catboost")]
+)
+def test_formats_that_come_with_an_extra(suffix: str, extra: str, numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN a file of another library
+    (tmp_path / f"model{suffix}").write_bytes(b"x")
+    # WHEN it is converted
+    # THEN the extra is named
+    assert extra in str(refusal(ModelError, "model-format", tmp_path / f"model{suffix}", numbers).mend)
+
+
+def test_an_estimator_that_is_not_fitted(numbers: Matrix) -> None:
+    # GIVEN an estimator without fit
+    # WHEN it is converted
+    # THEN the error says so
+    refusal(ModelError, "model-not-fitted", LogisticRegression(), numbers)
+
+
+def test_a_sample_without_a_column(credit: Any, people: pd.DataFrame) -> None:
+    # GIVEN a sample in which a column has another name
+    sample = people.rename(columns={"income": "incomes"})
+    # WHEN the model is converted
+    error = refusal(ModelError, "sample-columns", credit, sample)
+    # THEN the missing column, the spare one and the guess are named
+    assert "'income'" in error.what
+    assert "did you mean 'incomes'?" in str(error.mend)
+
+
+def test_a_matrix_that_is_too_narrow(linear: Any, numbers: Matrix) -> None:
+    # GIVEN three columns for a model of four
+    # WHEN it is converted
+    # THEN both numbers are named
+    assert (
+        "takes 4 columns; the sample has 3"
+        in refusal(ModelError, "sample-columns", linear, numbers[:, :3]).what
+    )
+
+
+@pytest.mark.parametrize("sample", [[], pd.DataFrame({"a": []}), 7, np.zeros(3), {"a": [1]}])
+def test_a_sample_that_is_no_table(sample: Any, linear: Any) -> None:
+    # GIVEN something that holds no rows
+    # WHEN the model is converted
+    # THEN it is refused as a sample
+    with pytest.raises(ModelError) as caught:
+        build(linear, sample, name="m")
+    assert caught.value.code.startswith("sample-")
+
+
+def test_a_sample_on_which_the_model_raises(linear: Any, numbers: Matrix) -> None:
+    # GIVEN a sample of missing values for a model that takes none
+    # WHEN it is converted
+    # THEN the model's own words are given
+    assert "NaN" in str(refusal(ModelError, "sample-refused", linear, np.full((3, 4), np.nan)).why)
+
+
+def test_mixed_texts_and_numbers_in_one_column(credit: Any, people: pd.DataFrame) -> None:
+    # GIVEN a column that holds both
+    sample = people.assign(city=pd.Series(["Bern", 3] * (len(people) // 2), dtype=object))
+    # WHEN the model is converted
+    # THEN the column is named
+    assert "'city'" in refusal(ModelError, "sample-type", credit, sample).what
+
+
+def test_several_labels_per_row(numbers: Matrix) -> None:
+    # GIVEN a classifier of two labels
+    model = RandomForestClassifier(3).fit(numbers, numbers[:, :2] > 0)
+    # WHEN it is converted
+    # THEN it is refused
+    refusal(ModelError, "model-multi-output", model, numbers)
+
+
+def test_a_step_without_a_converter_is_named(numbers: Matrix) -> None:
+    # GIVEN a pipeline with a transformer of the user's own
+    model = make_pipeline(Doubled(), LogisticRegression()).fit(numbers, numbers[:, 0] > 0)
+    # WHEN it is converted
+    error = refusal(ModelError, "model-unsupported", model, numbers)
+    # THEN the step and the converter's own error are in it
+    assert error.where == "step 'doubled' (Doubled)"
+    assert error.__cause__ is not None
+
+
+def test_a_wrong_conversion_is_refused_with_row_and_step(texts: list[str]) -> None:
+    # GIVEN a vectorizer whose ONNX form splits texts at other places
+    model = make_pipeline(
+        TfidfVectorizer(token_pattern=r"\w[^ ]*"), StandardScaler(with_mean=False), RidgeClassifier()
+    )
+    model.fit(texts, ["spam" in document for document in texts])
+    # WHEN it is converted
+    error = refusal(ParityError, "parity-failed", model, texts)
+    # THEN the first step that differs, a row, both answers and the tolerance are named
+    assert error.where == "step 'tfidfvectorizer' (TfidfVectorizer)"
+    assert "row text=" in str(error.why)
+    assert "should be" in str(error.why)
+    assert "tolerance" in str(error.mend)
+
+
+def test_an_unknown_engine(linear: Any, numbers: Matrix) -> None:
+    # GIVEN an engine that does not exist
+    # WHEN it is asked for
+    # THEN the known ones are listed
+    assert "ort_capi" in str(refusal(UsageError, "engine-unknown", linear, numbers, engine="turbo").mend)
+
+
+def test_an_engine_that_does_not_cover_the_graph(texts: list[str]) -> None:
+    # GIVEN a text model, which only ONNX Runtime runs
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(
+        texts, ["spam" in text for text in texts]
+    )
+    # WHEN the lite engine is asked for
+    # THEN the engines that can are named
+    assert "ort_python" in str(refusal(ModelError, "engine-unfit", model, texts, engine="lite").mend)
+
+
+def test_rows_outside_the_domain_are_refused(
+    credit: Any, people: pd.DataFrame, linear: Any, numbers: Matrix
+) -> None:
+    # GIVEN an artifact of a model that takes no missing values
+    artifact = build(linear, numbers, name="m")
+    # WHEN a row has one
+    with pytest.raises(ModelError, match="x1 is missing") as caught:
+        artifact.predict([{"x0": 1.0, "x1": None, "x2": 1.0, "x3": 1.0}])
+    # THEN the column is named
+    assert caught.value.where == "column 'x1'"
+
+
+def test_warnings_of_libraries_do_not_escape(linear: Any, numbers: Matrix) -> None:
+    # GIVEN warnings turned into errors
+    # WHEN a model is converted
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        artifact = build(linear, numbers, name="m")
+    # THEN none is raised
+    assert artifact.manifest["kind"] == "classifier"
+
+
+def test_an_address_that_is_none() -> None:
+    # GIVEN a text that ends in no digest
+    # WHEN it is loaded
+    # THEN the form of an address is given
+    with pytest.raises(UsageError, match="not the address of an artifact"):
+        load("store/credit/latest")
