@@ -116,7 +116,7 @@ def package(prepared: Prepared, narrator: Narrator) -> Mapping[str, Package]:
     for function in deployment.functions:
         python, platform = None, None
         if project.stage == LOCAL_STAGE:
-            local = packaging.local_target(function.python, function.architecture)
+            local = packaging.local_target(function.python, function.architecture, provider=project.provider)
             python, platform = local.python, local.platform
         built = packaging.build(
             function,
@@ -125,6 +125,7 @@ def package(prepared: Prepared, narrator: Narrator) -> Mapping[str, Package]:
             artifacts={model.name: prepared.models[model.name].folder for model in function.models},
             limits=prepared.provider.LIMITS,
             cache=project.work_folder,
+            provider=project.provider,
             python=python,
             platform=platform,
         )

@@ -10,7 +10,7 @@ from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, JsonOption, ProjectOption
 from sls_ml.errors import ExternalError
 from sls_ml.local import control
-from sls_ml.local.control import Endpoint
+from sls_ml.local.files import Endpoint
 from sls_ml.spec import LOCAL_STAGE, read
 
 app = typer.Typer(no_args_is_help=True, help="The embedded cloud on this machine.")

@@ -191,6 +191,12 @@ class Operations(Protocol):
     def logs(self, function: str, *, since: float, follow: bool = False) -> Iterator[LogEvent]:
         """The log of a function, by its name in the spec, oldest event first."""
 
+    def announces_objects(self, bucket: str) -> bool:
+        """Whether a bucket tells of its new objects, as the input of a batch function must."""
+
+    def announce_objects(self, bucket: str) -> None:
+        """Let a bucket tell of its new objects."""
+
     def request_line(self, endpoint: str, path: str, body: str, *, signed: bool) -> str:
         """A shell line that sends a request; it holds no credentials, only the variables that do."""
 
