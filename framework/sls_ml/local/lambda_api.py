@@ -180,7 +180,9 @@ class LambdaApi:
 
     def _update_function_code(self, params: dict[str, Any]) -> Any:
         code = self.functions.unpack(self._package(params))
+        before = self.functions.get(params["FunctionName"]).latest
         function = self.functions.update(params["FunctionName"], code=code, **self._values(params))
+        self.host.forget(before)
         if params.get("Publish"):
             return answers.configuration(self.functions.publish(function.latest.name, None, None))
         return answers.configuration(function.latest)
@@ -188,9 +190,10 @@ class LambdaApi:
     def _update_function_configuration(self, params: dict[str, Any]) -> Any:
         if "Role" in params:
             self._check_role(params["Role"])
-        return answers.configuration(
-            self.functions.update(params["FunctionName"], **self._values(params)).latest
-        )
+        before = self.functions.get(params["FunctionName"]).latest
+        function = self.functions.update(params["FunctionName"], **self._values(params))
+        self.host.forget(before)
+        return answers.configuration(function.latest)
 
     def _get_function(self, params: dict[str, Any]) -> Any:
         function, configuration = self.functions.resolve(params["FunctionName"], params.get("Qualifier"))

@@ -63,6 +63,8 @@ def _as_aws_writes_it(event: dict[str, Any]) -> dict[str, Any]:
     """The event of an object, with ids and a sequence of its own, and a version only where it has one."""
     if event.get("source") != "aws.s3":
         return event
-    object_ = {name: value for name, value in event["detail"]["object"].items() if value not in (None, "null")}
+    object_ = {
+        name: value for name, value in event["detail"]["object"].items() if value not in (None, "null")
+    }
     object_["sequencer"] = f"{time.time_ns():016X}"
     return {**event, "id": str(uuid.uuid4()), "detail": {**event["detail"], "object": object_}}

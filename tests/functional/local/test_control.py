@@ -12,6 +12,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,18 @@ def test_a_daemon_that_cannot_start_says_why(tmp_path: Path) -> None:
     # THEN the error holds the end of the daemon's log
     assert caught.value.code == "local-start"
     assert "JSONDecodeError" in (caught.value.why or "")
+
+
+def test_an_id_that_another_process_has_now_is_not_the_daemon(tmp_path: Path, cloud: Any) -> None:
+    # GIVEN the state of a daemon that is gone, whose id this process has now
+    files = Files.of(tmp_path)
+    files.write_state(replace(cloud.endpoint, pid=os.getpid()), "1")
+    # THEN nothing runs, and nothing is ended
+    assert control.status(tmp_path) is None
+    assert control.down(tmp_path) is False
+
+
+def test_the_log_can_be_read(cloud: Any) -> None:
+    # GIVEN a running cloud
+    # THEN its log begins with its address
+    assert f"ready at {cloud.endpoint.url}" in next(control.logs(cloud.folder))

@@ -19,7 +19,8 @@ def handler(event, context):
         case "/event":
             return event
         case "/teapot":
-            return {"statusCode": 418, "headers": {"X-Tea": "yes"}, "cookies": ["a=1", "b=2"], "body": "short"}
+            return {"statusCode": 418, "headers": {"X-Tea": "yes"}, "cookies": ["a=1", "b=2"],
+                    "body": "short"}
         case "/binary":
             return {"statusCode": 200, "headers": {"content-type": "application/octet-stream"},
                     "isBase64Encoded": True, "body": base64.b64encode(bytes(range(256))).decode()}

@@ -206,7 +206,8 @@ def handler(event, context):
     print("a line\\nand another")
     print(json.dumps({
         "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [{
-            "Namespace": "SlsMl", "Dimensions": [["function"]], "Metrics": [{"Name": "Rows", "Unit": "Count"}]}]},
+            "Namespace": "SlsMl", "Dimensions": [["function"]],
+            "Metrics": [{"Name": "Rows", "Unit": "Count"}]}]},
         "function": "talking", "Rows": 3}))
 """
 

@@ -175,3 +175,58 @@ def test_a_managed_policy_gives_and_takes(cloud: Any) -> None:
     document = iam.get_policy_version(PolicyArn=changed.outputs["Arn"], VersionId=version)["PolicyVersion"]
     assert document["Document"]["Statement"][0]["Effect"] == "Deny"
     assert changed.outputs == stack.outputs
+
+
+def test_what_a_deployment_may_have_beside_functions(cloud: Any, function: Make) -> None:
+    # GIVEN a function with retries, an alarm, a dashboard and a topic
+    def template(threshold: str, retries: int, body: str) -> dict[str, Any]:
+        return function(ONE) | {
+            "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "Alarms"}},
+            "Retries": {
+                "Type": "AWS::Lambda::EventInvokeConfig",
+                "DependsOn": "Alias",
+                "Properties": {
+                    "FunctionName": {"Ref": "Function"},
+                    "Qualifier": "live",
+                    "MaximumRetryAttempts": retries,
+                },
+            },
+            "Alarm": {
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {
+                    "AlarmActions": [{"Ref": "Topic"}],
+                    "ComparisonOperator": "GreaterThanThreshold",
+                    "Dimensions": [{"Name": "FunctionName", "Value": {"Ref": "Function"}}],
+                    "EvaluationPeriods": 1,
+                    "MetricName": "Errors",
+                    "Namespace": "AWS/Lambda",
+                    "Period": 60,
+                    "Statistic": "Sum",
+                    "Threshold": threshold,
+                },
+            },
+            "Dashboard": {
+                "Type": "AWS::CloudWatch::Dashboard",
+                "Properties": {
+                    "DashboardBody": {"Fn::Sub": '{"widgets": [], "periodOverride": "' + body + '"}'}
+                },
+            },
+        }
+
+    names = {name: {"Ref": name} for name in ("Alarm", "Dashboard", "Function")}
+    first = cloud.deploy(template("1", 1, "auto"), **names)
+    assert first.status == "CREATE_COMPLETE"
+    # WHEN all of it changes
+    second = cloud.deploy(
+        template("5", 0, "inherit") | function(TWO, version="Two"), name=first.name, **names
+    )
+    # THEN each service says so
+    assert second.status == "UPDATE_COMPLETE"
+    watch = cloud.client("cloudwatch")
+    (alarm,) = watch.describe_alarms(AlarmNames=[second.outputs["Alarm"]])["MetricAlarms"]
+    retries = cloud.client("lambda").get_function_event_invoke_config(
+        FunctionName=second.outputs["Function"], Qualifier="live"
+    )
+    dashboard = watch.get_dashboard(DashboardName=second.outputs["Dashboard"])["DashboardBody"]
+    assert (alarm["Threshold"], retries["MaximumRetryAttempts"]) == (5.0, 0)
+    assert "inherit" in dashboard

@@ -1,11 +1,10 @@
-"""Resource types of IAM, S3, SQS, SNS, EventBridge, CloudWatch, its logs, and the parameter store."""
+"""Resource types of IAM, S3, SQS, SNS, EventBridge, CloudWatch and its logs."""
 
 # ruff: noqa: ARG002 - every kind has the same methods
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from sls_ml.local.cloudformation.kind import Kind, Made, Properties, Site, numbers, picked, tag_map
@@ -427,29 +426,3 @@ class Dashboard(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the dashboard."""
         site.client("cloudwatch").delete_dashboards(DashboardNames=[made.physical])
-
-
-class Parameter(Kind):
-    """``AWS::SSM::Parameter``."""
-
-    carried = frozenset({"Name", "Type", "Value", "Description"})
-    passed_over = frozenset({"Tags", "Tier"})
-    replaces = frozenset({"Name", "Type"})
-
-    def create(self, site: Site, name: str, properties: Properties) -> Made:
-        """Put the parameter."""
-        return self._put(site, properties.get("Name", name), properties, overwrite=False)
-
-    def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
-        """Write another value."""
-        return self._put(site, made.physical, new, overwrite=True)
-
-    def delete(self, site: Site, made: Made, properties: Properties) -> None:
-        """Delete the parameter."""
-        site.client("ssm").delete_parameters(Names=[made.physical])
-
-    @staticmethod
-    def _put(site: Site, name: str, properties: Properties, *, overwrite: bool) -> Made:
-        values: Mapping[str, Any] = picked(properties, "Type", "Value", "Description")
-        site.client("ssm").put_parameter(Name=name, Overwrite=overwrite, **values)
-        return Made(name, {"Type": properties["Type"], "Value": properties["Value"]})

@@ -28,7 +28,6 @@ CARRIED_OUT: Final[Mapping[str, Kind]] = {
     "AWS::SNS::Topic": service_kinds.Topic(),
     "AWS::SQS::Queue": service_kinds.Queue(),
     "AWS::SQS::QueuePolicy": service_kinds.QueuePolicy(),
-    "AWS::SSM::Parameter": service_kinds.Parameter(),
 }
 
 NOT_EMULATED: Final[frozenset[str]] = frozenset(
