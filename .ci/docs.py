@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from sls_ml.cli.commands import app
 from sls_ml.errors import SlsMlError
@@ -24,7 +24,7 @@ HEADER = "<!-- Written by .ci/docs.py from the code: run `make regen`. -->\n"
 def cli_page() -> str:
     """Every command with its arguments and options, and the exit codes."""
     root = typer.main.get_command(app)
-    assert isinstance(root, click.Group)
+    assert isinstance(root, TyperGroup)
     lines = [HEADER, "# The command line\n"]
     lines.append(
         "With `--json` a command prints one JSON document, errors included; progress goes to stderr.\n"
@@ -43,13 +43,13 @@ def _errors() -> list[type[SlsMlError]]:
     return list({error.exit_code: error for error in reversed(SlsMlError.__subclasses__())}.values())
 
 
-def _command(path: str, command: click.Command) -> Iterator[str]:
-    if isinstance(command, click.Group):
+def _command(path: str, command: TyperCommand | TyperGroup) -> Iterator[str]:
+    if isinstance(command, TyperGroup):
         for name, nested in command.commands.items():
             yield from _command(f"{path} {name}", nested)
         return
-    arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
-    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    arguments = [parameter for parameter in command.params if isinstance(parameter, TyperArgument)]
+    options = [parameter for parameter in command.params if isinstance(parameter, TyperOption)]
     shown = " ".join(_argument(argument) for argument in arguments)
     yield f"## `{path}{' ' + shown if shown else ''}`\n"
     yield f"{(command.help or '').strip()}\n"
@@ -59,13 +59,13 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
     yield "|---|---|"
     for option in options:
         names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-        value = "" if option.is_flag else f" {option.make_metavar(click.Context(command))}"
+        value = "" if option.is_flag else f" {option.name.upper()}"
         yield f"| {names}{value} | {option.help or ''} |"
     yield ""
 
 
-def _argument(argument: click.Argument) -> str:
-    name = (argument.human_readable_name or "").upper() + ("..." if argument.nargs == -1 else "")
+def _argument(argument: TyperArgument) -> str:
+    name = (argument.name or "").upper() + ("..." if argument.nargs == -1 else "")
     return name if argument.required else f"[{name}]"
 
 

@@ -20,7 +20,8 @@ app = typer.Typer(no_args_is_help=True, help="The embedded cloud on this machine
 def up(*, project: ProjectOption = HERE, json: JsonOption = False) -> None:
     """Start the embedded cloud of a project, or find the one that runs."""
     output = Output.open(as_json=json)
-    endpoint = control.up(read(project, LOCAL_STAGE).folder)
+    spec = read(project, LOCAL_STAGE)
+    endpoint = control.up(spec.folder, spec.region)
     output.document(_document(endpoint))
     output.say(f"the embedded cloud answers at {endpoint.url} (process {endpoint.pid})")
 

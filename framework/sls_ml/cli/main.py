@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from sls_ml import __version__
@@ -28,20 +27,19 @@ def run(words: list[str]) -> int:
 
     as_json = "--json" in words
     try:
-        outcome = typer.main.get_command(app).main(words, prog_name="sls-ml", standalone_mode=False)
+        typer.main.get_command(app).main(words, prog_name="sls-ml")
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else int(done.code is not None)
+        if code == INTERRUPTED:
+            sys.stderr.write("stopped; run the same command again to go on\n")
+        return code
     except SlsMlError as error:
         print_error(error, as_json=as_json)
-        return error.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        sys.stderr.write("stopped; run the same command again to go on\n")
-        return INTERRUPTED
-    except click.ClickException as error:
-        error.show()
         return error.exit_code
     except Exception:  # noqa: BLE001 - the outermost frame: whatever escapes is a bug and is reported as one
         _report_bug()
         return BUG
-    return outcome if isinstance(outcome, int) else 0
+    return 0
 
 
 def _report_bug() -> None:

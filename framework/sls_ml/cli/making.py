@@ -189,9 +189,8 @@ def _package(built: Package, *, explain: bool) -> dict[str, Any]:
 
 def _print_explanation(output: Output, built: Package) -> None:
     document = packaging.explain(built)
-    output.say(
-        f"\n{built.function}: {len(document['files'])} files, bytecode by {document['bytecode']['compiled_by'] or 'nobody'}"
-    )
+    compiler = document["bytecode"]["compiled_by"] or "nobody"
+    output.say(f"\n{built.function}: {len(document['files'])} files, bytecode by {compiler}")
     output.table(
         ("bytes", "file"), ((f"{size:,}", path) for path, size in list(document["files"].items())[:20])
     )

@@ -90,7 +90,8 @@ def score(
     output.step(f"uploading {file.name} to {found.input}")
     stored = operations.put_object(found.input + file.name, content)
     digest = locked(spec)[spec.functions[function].model_names[0]].digest
-    results = f"{found.output}{file.name}/{stored}-{digest[:12]}/"
+    key = found.input.partition("://")[2].partition("/")[2] + file.name
+    results = f"{found.output}{key}/{stored}-{digest[:12]}/"
     output.step("scoring")
     with output.progress.status(f"  waiting for {results}"):
         operations.wait_for_object(results, "manifest.json", timeout=SCORE_TIMEOUT)
@@ -102,6 +103,10 @@ def score(
     manifest = jsonlib.loads((folder / "manifest.json").read_bytes())
     output.document({"results": results, "folder": str(folder), "manifest": manifest})
     rows, scored, rejected = (manifest[key] for key in ("rows_in", "rows_scored", "rows_rejected"))
+    if manifest["refused"]:
+        output.warn(f"the file was refused: {manifest['refused']['message']}")
+    elif manifest["status"] != "scored":
+        output.warn(f"status: {manifest['status']}")
     output.say(f"{rows} rows in = {scored} scored + {rejected} rejected")
     output.say(f"results: {folder}")
 
