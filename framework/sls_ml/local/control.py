@@ -124,7 +124,8 @@ def _end(files: Files) -> None:
                 break
     files.state.unlink(missing_ok=True)
     if files.children.exists():
-        for line in files.children.read_text().splitlines():
+        root, *children = files.children.read_text().splitlines() or [""]
+        for line in children if root == str(files.root) else ():  # a copied folder has no say over them
             pid, _, start = line.partition(" ")
             if started(int(pid)) == start:
                 kill_group(int(pid))

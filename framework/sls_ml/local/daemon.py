@@ -228,7 +228,7 @@ def _begin_anew(files: Files) -> None:
     from sls_ml.local.functions import remove_read_only
 
     files.state.unlink(missing_ok=True)
-    files.children.unlink(missing_ok=True)
+    files.children.write_text(f"{files.root}\n")
     for folder in (files.code, files.temporary):
         if folder.exists():
             remove_read_only(folder)

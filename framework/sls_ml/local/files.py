@@ -56,7 +56,7 @@ class Files:
 
     @property
     def children(self) -> Path:
-        """The function processes that the daemon started: id and start time."""
+        """The function processes that the daemon started: this folder, then ids and start times."""
         return self.root / "children"
 
     @property
@@ -79,14 +79,14 @@ class Files:
         partial = self.root / "state.json.new"
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump({**asdict(endpoint), "started": started}, file)
+            json.dump({**asdict(endpoint), "started": started, "root": str(self.root)}, file)
         partial.replace(self.state)
 
     def read_state(self) -> tuple[Endpoint, str | None] | None:
-        """The endpoint and the start time of its process; None without a (readable) state."""
+        """The endpoint and the start time of its process; None without a state of this very folder."""
         try:
             values = json.loads(self.state.read_text())
-            started = values.pop("started")
-            return Endpoint(**values), started
+            started, root = values.pop("started"), values.pop("root")
+            return (Endpoint(**values), started) if root == str(self.root) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -60,11 +60,14 @@ def ask_queue_policies() -> None:
 
 
 def _as_aws_writes_it(event: dict[str, Any]) -> dict[str, Any]:
-    """The event of an object, with ids and a sequence of its own, and a version only where it has one."""
+    """The event of an object in AWS's spelling, with an id and a place in the sequence of its own."""
     if event.get("source") != "aws.s3":
         return event
-    object_ = {
-        name: value for name, value in event["detail"]["object"].items() if value not in (None, "null")
-    }
+    given = event["detail"]["object"]
+    object_ = {name: given[name] for name in ("key", "size") if given.get(name) is not None}
+    if given.get("eTag"):
+        object_["etag"] = given["eTag"]
+    if given.get("version-id") not in (None, "null"):
+        object_["version-id"] = given["version-id"]
     object_["sequencer"] = f"{time.time_ns():016X}"
     return {**event, "id": str(uuid.uuid4()), "detail": {**event["detail"], "object": object_}}

@@ -24,16 +24,21 @@ def started(pid: int) -> str | None:
     return None if not state or state.startswith("Z") else start.strip()
 
 
-def memory_mb(pid: int) -> int:
-    """Resident memory of a process in MB, rounded up; 0 when it is gone."""
+def resident_kb(pid: int) -> int:
+    """Resident memory of a process in KB (1,024 bytes); 0 when it is gone."""
     if sys.platform == "linux":
         try:
             pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         except OSError:
             return 0
-        return -(-pages * os.sysconf("SC_PAGE_SIZE") // (1 << 20))
+        return pages * os.sysconf("SC_PAGE_SIZE") // 1024
     done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return -(-int(done.stdout.strip() or 0) // 1024)
+    return int(done.stdout.strip() or 0)
+
+
+def memory_mb(pid: int) -> int:
+    """Resident memory of a process in MB, rounded up; 0 when it is gone."""
+    return -(-resident_kb(pid) // 1024)
 
 
 def kill_group(pid: int) -> None:

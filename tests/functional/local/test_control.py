@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -142,3 +143,14 @@ def test_the_log_can_be_read(cloud: Any) -> None:
     # GIVEN a running cloud
     # THEN its log begins with its address
     assert f"ready at {cloud.endpoint.url}" in next(control.logs(cloud.folder))
+
+
+def test_a_copied_folder_has_no_say_over_the_daemon(tmp_path: Path, cloud: Any) -> None:
+    # GIVEN a copy of the folder of a running cloud
+    copied = tmp_path / "copied"
+    ignored = shutil.ignore_patterns("code", "tmp")
+    shutil.copytree(Files.of(cloud.folder).root, copied / ".sls-ml" / "local", ignore=ignored)
+    # THEN nothing runs for the copy, and ending that ends nothing
+    assert control.status(copied) is None
+    assert control.down(copied) is False
+    assert control.status(cloud.folder) == cloud.endpoint

@@ -136,7 +136,9 @@ def test_an_object_that_arrives_is_scored_and_a_bad_one_becomes_a_dead_letter(
             QueueUrl=stack.outputs["DeadLetters"], WaitTimeSeconds=1, AttributeNames=["All"]
         )
         letters = answer.get("Messages", [])
-    assert json.loads(letters[0]["Body"])["detail"]["object"]["key"] == "in/bad.csv"
+    story = json.loads(letters[0]["Body"])["detail"]["object"]
+    assert set(story) == {"key", "size", "etag", "sequencer"}
+    assert story["key"] == "in/bad.csv"
     keys = [o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"]]
     assert "out/in/bad.csv" not in keys
 
