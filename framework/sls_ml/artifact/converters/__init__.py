@@ -24,13 +24,16 @@ from sls_ml.artifact.converters import (
     kernels,
     linear,
     meta,
+    mixtures,
     neighbors,
     projections,
+    text,
     trees,
 )
 from sls_ml.artifact.converters.categories import NULL_STRING
-from sls_ml.artifact.converters.conversion import check, options
+from sls_ml.artifact.converters.conversion import options
 from sls_ml.artifact.converters.graph import Graph, Tensor
+from sls_ml.artifact.converters.refusals import check
 from sls_ml.artifact.converters.registry import converter, owns, register
 
 __all__ = [
@@ -50,10 +53,12 @@ __all__ = [
     "kernels",
     "linear",
     "meta",
+    "mixtures",
     "neighbors",
     "options",
     "owns",
     "projections",
     "register",
+    "text",
     "trees",
 ]

@@ -17,6 +17,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
+from sls_ml.artifact.converters.conversion import options
+
 Kind = str
 """The element type of a tensor: ``float64``, ``float32``, ``int64``, ``bool`` or ``string``."""
 
@@ -294,9 +296,8 @@ class Graph:
     def decision(self, estimator: Any, inputs: Tensor | list[Tensor]) -> Tensor:
         """A classifier's `decision_function`: ``[N, 1]`` for two classes, else ``[N, classes]``."""
         found = self._part(estimator, inputs, {"zipmap": False, "raw_scores": True})[1].cast("float64")
-        if len(estimator.classes_) > 2 or found.width == 1:
-            return found
-        return found.columns([1])
+        # Of two columns for two classes, as some converters of skl2onnx give, the last one counts.
+        return found if len(estimator.classes_) > 2 else found.columns([-1])
 
     def _part(
         self, estimator: Any, inputs: Tensor | list[Tensor], wanted: dict[str, bool]
@@ -321,7 +322,8 @@ class Graph:
         inside = [step for _, step in enumerate_model_names(part)]
         for step in [part, last, *inside]:
             allowed = self._scope._get_allowed_options(step, fail=False) or {}
-            chosen = {
+            chosen: dict[str, Any] = options(step)
+            chosen |= {
                 name: value
                 for name, value in wanted.items()
                 if name in allowed and (name == "zipmap" or step is last)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
 from sls_ml.artifact.converters.graph import Graph, Tensor
@@ -144,3 +145,13 @@ def rbf_sampler(model: RBFSampler, x: Tensor, graph: Graph) -> Tensor:
     angles = x @ weights + np.asarray(model.random_offset_, dtype=np.float64).reshape(1, -1)
     # ONNX Runtime has no Cos in double precision everywhere, but Sin.
     return graph.op("Sin", angles + np.pi / 2) * float(np.sqrt(2.0 / weights.shape[1]))
+
+
+@converter(LabelPropagation, LabelSpreading)
+def label_propagation(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """The labels of the training rows, by their kernel to the row."""
+    near = kernel(graph, x, _dense(model.X_), "rbf", float(model.gamma), 0.0, 0.0)
+    shares = near @ np.asarray(model.label_distributions_, dtype=np.float64)
+    total = graph.total(shares)
+    probabilities = shares / graph.where(graph.equal(total, 0.0), 1.0, total)
+    return graph.pick(model.classes_, graph.argmax(probabilities)), probabilities

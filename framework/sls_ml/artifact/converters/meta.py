@@ -8,11 +8,16 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import AdaBoostClassifier, VotingClassifier
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, BaggingRegressor, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV, HalvingRandomSearchCV
-from sklearn.multiclass import OneVsOneClassifier, OutputCodeClassifier
+from sklearn.multiclass import (
+    OneVsOneClassifier,
+    OneVsRestClassifier,
+    OutputCodeClassifier,
+    _ConstantPredictor,
+)
 from sklearn.multioutput import RegressorChain
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -149,6 +154,34 @@ def one_vs_one_classifier(model: OneVsOneClassifier, x: Tensor, graph: Graph) ->
     return graph.pick(model.classes_, (second > limit).cast("int64").reshape(-1)), second
 
 
+@converter(OneVsRestClassifier)
+def one_vs_rest_classifier(model: OneVsRestClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, ...]:
+    """The class whose own classifier is surest; the last of equals, as in scikit-learn."""
+    scores = graph.concat([_binary_score(e, x, graph) for e in model.estimators_])
+    if len(model.classes_) == 2:
+        limit = 0.0 if hasattr(model.estimators_[0], "decision_function") else 0.5
+        place = (scores > limit).cast("int64").reshape(-1)
+    else:
+        place = graph.op("ArgMax", scores, kind="int64", axis=1, keepdims=0, select_last_index=1)
+        place.width = None
+    label = graph.pick(model.classes_, place)
+    if not hasattr(model, "predict_proba"):
+        return label, scores
+    sure = graph.concat([_second_probability(e, x, graph) for e in model.estimators_])
+    if len(model.classes_) == 2:
+        sure = graph.concat([1.0 - sure, sure])
+    else:
+        total = graph.total(sure)
+        sure = sure / graph.where(graph.equal(total, 0.0), 1.0, total)
+    return label, sure, scores
+
+
+def _second_probability(estimator: Any, x: Tensor, graph: Graph) -> Tensor:
+    if isinstance(estimator, _ConstantPredictor):
+        return graph.repeated(estimator.y_[:1], x)
+    return graph.apply(estimator, x)[1].cast("float64").columns([1])
+
+
 @converter(OutputCodeClassifier)
 def output_code_classifier(model: OutputCodeClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
     """The class whose code is nearest."""
@@ -159,11 +192,13 @@ def output_code_classifier(model: OutputCodeClassifier, x: Tensor, graph: Graph)
 
 def _binary_score(estimator: Any, x: Tensor, graph: Graph) -> Tensor:
     """How surely a binary estimator says yes, ``[N, 1]``."""
+    if isinstance(estimator, _ConstantPredictor):
+        return graph.repeated(estimator.y_[:1], x)
     if is_regressor(estimator):
         return graph.apply(estimator, x)[0].cast("float64")
     if hasattr(estimator, "decision_function"):
         return graph.decision(estimator, x)
-    return graph.apply(estimator, x)[1].cast("float64").columns([1])
+    return _second_probability(estimator, x, graph)
 
 
 @converter(AdaBoostClassifier)
@@ -195,3 +230,38 @@ def ada_boost_classifier(model: AdaBoostClassifier, x: Tensor, graph: Graph) -> 
     label = graph.pick(model.classes_, (decision > 0.0).cast("int64").reshape(-1))
     halves = graph.concat([-decision, decision]) / 2.0
     return label, graph.op("Softmax", halves, axis=1), decision
+
+
+@converter(BaggingRegressor)
+def bagging_regressor(model: BaggingRegressor, x: Tensor, graph: Graph) -> Tensor:
+    """The mean of the regressors, each on its own columns."""
+    parts = [
+        graph.apply(estimator, x.columns(list(features)))[0].cast("float64")
+        for estimator, features in zip(model.estimators_, model.estimators_features_, strict=True)
+    ]
+    return _mean(parts, graph)
+
+
+@converter(BaggingClassifier)
+def bagging_classifier(model: BaggingClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """The mean of the classifiers' probabilities, or of their votes; each saw the classes as numbers."""
+    numbers = np.arange(len(model.classes_)).reshape(1, -1)
+    parts = []
+    for estimator, features in zip(model.estimators_, model.estimators_features_, strict=True):
+        label, scores, *_ = graph.apply(estimator, x.columns(list(features)))
+        if not hasattr(estimator, "predict_proba"):
+            ballot = graph.equal(label.reshape(-1, 1), numbers).cast("float64")
+            ballot.width = len(model.classes_)
+            parts.append(ballot)
+        elif len(estimator.classes_) == len(model.classes_):
+            parts.append(scores.cast("float64"))
+        else:
+            spread = np.eye(len(model.classes_))[np.asarray(estimator.classes_, dtype=np.int64)]
+            parts.append(scores.cast("float64") @ spread)
+    mean = _mean(parts, graph)
+    mean.width = len(model.classes_)
+    return graph.pick(model.classes_, graph.argmax(mean)), mean
+
+
+def _mean(parts: list[Tensor], graph: Graph) -> Tensor:
+    return (parts[0] if len(parts) == 1 else graph.op("Sum", *parts)) / float(len(parts))

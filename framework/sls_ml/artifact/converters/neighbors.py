@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestCentroid
+from sklearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    LocalOutlierFactor,
+    NearestCentroid,
+)
 
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.kernels import squared_distances
@@ -30,7 +35,8 @@ def _nearest(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
     needed are measured again by their differences.
     """
     points = np.asarray(model._fit_X, dtype=np.float64)
-    k, many = model.n_neighbors, min(model.n_neighbors + _SPARE, len(points))
+    k = getattr(model, "n_neighbors_", model.n_neighbors)
+    many = min(k + _SPARE, len(points))
     rough = squared_distances(graph, x, points)
     _, candidates = graph.ops(
         "TopK", rough, np.asarray([many], dtype=np.int64), kinds=("float64", "int64"), width=many, largest=0
@@ -100,3 +106,16 @@ def nearest_centroid(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, ...]:
     if len(model.classes_) == 2:
         decision = scores.columns([1]) - scores.columns([0])
     return graph.pick(model.classes_, label), graph.op("Softmax", scores, axis=1), decision
+
+
+@converter(LocalOutlierFactor)
+def local_outlier_factor(model: LocalOutlierFactor, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """-1 for rows that lie in much thinner surroundings than their neighbours."""
+    distances, found = _nearest(model, x, graph)
+    count = float(model.n_neighbors_)
+    last = model._distances_fit_X_[:, model.n_neighbors_ - 1]
+    reach = graph.total(graph.op("Max", distances, graph.pick(last, found))) / count
+    ratio = graph.total(graph.pick(model._lrd, found)) / count * (reach + 1e-10)
+    score = -ratio - float(model.offset_)
+    label = graph.where(score < 0.0, np.asarray(-1), graph.constant(np.asarray(1)))
+    return label.reshape(-1), score

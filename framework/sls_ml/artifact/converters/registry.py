@@ -23,7 +23,14 @@ _C = TypeVar("_C", bound=Callable[..., Outputs])
 _skl2onnx_version = _topology.get_default_opset_for_domain
 _registrations: dict[type, Callable[[], None]] = {}
 _registered: set[type] = set()
-_CLASSIFIER_OPTIONS = {"zipmap": [True, False], "raw_scores": [True, False], "nocl": [True, False]}
+_OPTIONS = {
+    "zipmap": [True, False],
+    "raw_scores": [True, False],
+    "nocl": [True, False],
+    "locale": None,
+    "tokenexp": None,
+}
+"""What callers may ask of skl2onnx; ours heed `raw_scores` alone."""
 
 
 def converter(
@@ -79,7 +86,7 @@ def forwards(cls: type, part: Callable[[Any], Any]) -> None:
 
     def update() -> None:
         update_registered_converter(
-            cls, f"Sls{cls.__name__}", _no_shape, never, parser=parse, options=_CLASSIFIER_OPTIONS
+            cls, f"Sls{cls.__name__}", _no_shape, never, parser=parse, options=_OPTIONS
         )
 
     _registrations[cls] = update
@@ -134,9 +141,7 @@ def _register(
                 "Identity", tensor.cast(kind).name, variable.full_name, name=graph.name("result")
             )
 
-    update_registered_converter(
-        cls, f"Sls{cls.__name__}", _no_shape, convert, parser=parse, options=_CLASSIFIER_OPTIONS
-    )
+    update_registered_converter(cls, f"Sls{cls.__name__}", _no_shape, convert, parser=parse, options=_OPTIONS)
     if columns:
         # A ColumnTransformer of skl2onnx joins the columns of all others into one tensor.
         _parse.do_not_merge_columns = tuple({*_parse.do_not_merge_columns, cls})
@@ -162,6 +167,8 @@ def _output_kinds(model: Any, inputs: Sequence[Any], output: Kind) -> list[tuple
         kind = "string" if model.classes_.dtype.kind in "OUS" else "int64"
         scores = "probabilities" if hasattr(model, "predict_proba") else "scores"
         return [("label", kind), (scores, "float64")]
+    if hasattr(model, "predict_proba") and not hasattr(model, "transform"):
+        return [("label", "int64"), ("probabilities", "float64")]
     if is_outlier_detector(model) or (isinstance(model, ClusterMixin) and hasattr(model, "predict")):
         return [("label", "int64"), ("scores", "float64")]
     if output == "same":

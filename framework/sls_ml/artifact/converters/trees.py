@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
+    RandomTreesEmbedding,
 )
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.tree import (
@@ -24,6 +25,7 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
+from sls_ml.artifact.converters.encoders import NOWHERE, one_hot
 from sls_ml.artifact.converters.ensembles import Floats, Trees, rounded_down, summed, summed_rows
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.registry import converter
@@ -168,3 +170,21 @@ def isolation_forest(model: IsolationForest, x: Tensor, graph: Graph) -> tuple[T
     score = -graph.op("Exp", halvings * -float(np.log(2))) - float(model.offset_)
     label = graph.where(score < 0.0, np.asarray(-1), graph.constant(np.asarray(1)))
     return label.reshape(-1), score
+
+
+@converter(RandomTreesEmbedding)
+def random_trees_embedding(model: RandomTreesEmbedding, x: Tensor, graph: Graph) -> Tensor:
+    """One column for each leaf, 1 where the row ends, dense."""
+    leaves = [np.asarray(numbers) for numbers in model.one_hot_encoder_.categories_]
+    places = []
+    for estimator, numbers in zip(model.estimators_, leaves, strict=True):
+        place = np.full((estimator.tree_.node_count, 1), float(NOWHERE))
+        place[numbers.astype(np.int64), 0] = np.arange(len(numbers))
+        places.append(place)
+    trees = trees_of(model.estimators_, places)
+    sizes = [estimator.tree_.node_count for estimator in model.estimators_]
+    own = np.repeat(np.arange(len(sizes)), sizes)
+    found = summed(graph, rounded(x), replace(trees, target=own), len(sizes)).cast("int64")
+    return graph.concat(
+        [one_hot(graph, found.columns([at]), len(numbers)) for at, numbers in enumerate(leaves)]
+    )

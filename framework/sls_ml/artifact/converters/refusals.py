@@ -1,0 +1,275 @@
+"""What we refuse to convert, by name and with a way out, rather than convert it wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from skl2onnx._supported_operators import sklearn_operator_name_map
+from sklearn.base import is_classifier
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_selection import SelectorMixin
+from sklearn.pipeline import Pipeline
+
+from sls_ml.artifact import structure
+from sls_ml.artifact.converters.conversion import WORD_PATTERN
+from sls_ml.artifact.converters.functions import known
+from sls_ml.artifact.converters.kernels import KERNELS
+from sls_ml.artifact.converters.registry import owns
+from sls_ml.errors import ModelError
+
+_WRITE_ONE = "write a converter for a class of your own: see sls_ml.artifact.converters.converter"
+_NO_NEW_ROWS = (
+    "it describes the rows that it was fitted on, and says nothing about new ones",
+    "train a classifier on its labels, or use an estimator that predicts, such as KMeans",
+)
+_ITERATES = (
+    "it solves an optimisation for each row, which an ONNX graph does not",
+    "use PCA, TruncatedSVD, FactorAnalysis or FastICA",
+)
+_NEIGHBOURHOOD = (
+    "its answer takes all training rows, by an algorithm that has no exact ONNX form",
+    "use KNeighborsClassifier, KNeighborsRegressor, or a model of trees",
+)
+_TARGETS = (
+    "it encodes targets, not features",
+    "leave it out of the model; classifiers encode their own targets",
+)
+_TARGET_ENCODERS = ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer")
+_DICTS = (
+    "it reads dictionaries or hashes, not columns",
+    "use OneHotEncoder in a ColumnTransformer on the columns",
+)
+_LABELS = (
+    "it predicts several labels at once",
+    "train one classifier for each label and deploy them as models of one function",
+)
+_CHI2 = ("its kernel map has no ONNX form here", "use Nystroem or RBFSampler")
+
+_REFUSED: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(_TARGET_ENCODERS, _TARGETS),
+    **dict.fromkeys(
+        (
+            *("AgglomerativeClustering", "ClassicalMDS", "DBSCAN", "HDBSCAN", "MDS", "OPTICS"),
+            *(
+                "SpectralBiclustering",
+                "SpectralClustering",
+                "SpectralCoclustering",
+                "SpectralEmbedding",
+                "TSNE",
+            ),
+        ),
+        _NO_NEW_ROWS,
+    ),
+    **dict.fromkeys(
+        (
+            *(
+                "BisectingKMeans",
+                "DictionaryLearning",
+                "Isomap",
+                "IterativeImputer",
+                "LatentDirichletAllocation",
+            ),
+            *("LocallyLinearEmbedding", "MiniBatchDictionaryLearning", "MiniBatchNMF", "MiniBatchSparsePCA"),
+            *("NMF", "SparseCoder", "SparsePCA"),
+        ),
+        _ITERATES,
+    ),
+    **dict.fromkeys(
+        (
+            *("GaussianProcessClassifier", "KNeighborsTransformer", "KernelDensity", "NearestNeighbors"),
+            *("RadiusNeighborsClassifier", "RadiusNeighborsRegressor", "RadiusNeighborsTransformer"),
+        ),
+        _NEIGHBOURHOOD,
+    ),
+    **dict.fromkeys(("DictVectorizer", "FeatureHasher", "HashingVectorizer"), _DICTS),
+    **dict.fromkeys(("ClassifierChain", "MultiOutputClassifier"), _LABELS),
+    **dict.fromkeys(("AdditiveChi2Sampler", "PolynomialCountSketch", "SkewedChi2Sampler"), _CHI2),
+    "KNNImputer": ("it looks for neighbours among the training rows", "use SimpleImputer"),
+}
+
+_SKL2ONNX = frozenset(
+    (
+        *("ARDRegression", "AdaBoostRegressor", "BayesianRidge", "BernoulliNB", "ColumnTransformer"),
+        *("ComplementNB", "CountVectorizer", "ElasticNet", "ElasticNetCV", "FeatureUnion", "GammaRegressor"),
+        *("GaussianNB", "GaussianProcessRegressor", "GaussianRandomProjection", "HuberRegressor"),
+        *("IncrementalPCA", "KMeans", "KernelPCA", "Lars", "LarsCV", "Lasso", "LassoCV", "LassoLars"),
+        *("LassoLarsCV", "LassoLarsIC", "LinearRegression", "LinearSVR", "LogisticRegression"),
+        *("LogisticRegressionCV", "MLPClassifier", "MLPRegressor", "MaxAbsScaler", "MinMaxScaler"),
+        *("MiniBatchKMeans", "MultiOutputRegressor", "MultiTaskElasticNet", "MultiTaskElasticNetCV"),
+        *("MultiTaskLasso", "MultiTaskLassoCV", "MultinomialNB", "NeighborhoodComponentsAnalysis"),
+        *("Normalizer", "OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV", "PCA"),
+        *("PassiveAggressiveClassifier", "PassiveAggressiveRegressor", "Perceptron", "Pipeline"),
+        *("PoissonRegressor", "QuadraticDiscriminantAnalysis", "QuantileRegressor", "RANSACRegressor"),
+        *("Ridge", "RidgeCV", "RobustScaler", "SGDClassifier", "SGDOneClassSVM", "SGDRegressor"),
+        *("StackingClassifier", "StackingRegressor", "StandardScaler", "TheilSenRegressor", "TruncatedSVD"),
+        *("TweedieRegressor", "VotingRegressor"),
+    )
+)
+"""Estimators for which skl2onnx's own converter is right in double precision, as the sweep found."""
+
+
+def check(estimator: Any) -> None:
+    """Refuse a model with a part that would be converted wrong, or not at all.
+
+    Args:
+        estimator: A fitted estimator.
+
+    Raises:
+        ModelError: Names the part, where it is in the model, and the way out.
+    """
+    sealed: set[int] = set()
+    steps = {id(step) for _, step in structure.steps(estimator)}
+    for part in structure.parts(estimator):
+        if id(part) in sealed or (type(part).__name__ in _TARGET_ENCODERS and id(part) not in steps):
+            continue
+        if isinstance(part, SelectorMixin):
+            # A selector's estimator has done its work: only the columns that it chose are converted.
+            sealed |= {id(inner) for inner in structure.parts(part)}
+        refusal = _refusal(part)
+        if refusal is not None:
+            reason, way_out = refusal
+            raise ModelError(
+                f"{type(part).__name__} cannot be converted to ONNX: {reason}.",
+                code="model-unsupported",
+                where=_where(estimator, part),
+                why=reason,
+                mend=way_out,
+            )
+
+
+def _where(estimator: Any, part: Any) -> str:
+    for name, step in structure.steps(estimator):
+        if any(inner is part for inner in structure.parts(step)):
+            return f"step {name!r} ({type(step).__name__})"
+    return type(estimator).__name__
+
+
+def _refusal(part: Any) -> tuple[str, str] | None:
+    cls = type(part)
+    if cls.__module__.startswith("sklearn.") and cls.__name__.startswith("_"):
+        return None
+    if not (owns(cls) or cls.__name__ in _SKL2ONNX) or cls.__name__ in _REFUSED:
+        return _unknown(cls, part)
+    return next((found for rule in _RULES if (found := rule(part)) is not None), None)
+
+
+def _unknown(cls: type, part: Any) -> tuple[str, str] | None:
+    ours = cls.__module__.startswith("sklearn.")
+    if not ours and (cls in sklearn_operator_name_map or not hasattr(part, "fit")):
+        return None
+    return _REFUSED.get(cls.__name__ if ours else "") or (
+        "there is no converter for it",
+        f"replace it by an estimator of docs/estimators.md, or {_WRITE_ONE}",
+    )
+
+
+def _several_labels(part: Any) -> tuple[str, str] | None:
+    if not is_classifier(part) or isinstance(part, SelectorMixin):
+        return None
+    several = isinstance(getattr(part, "classes_", None), list) or bool(getattr(part, "multilabel_", False))
+    several = several or (
+        type(part).__name__ == "MLPClassifier" and part._label_binarizer.y_type_ == "multilabel-indicator"
+    )
+    return _LABELS if several else None
+
+
+def _fractional_classes(part: Any) -> tuple[str, str] | None:
+    classes = getattr(part, "classes_", None)
+    if not is_classifier(part) or not isinstance(classes, np.ndarray) or classes.dtype.kind != "f":
+        return None
+    if (classes == np.round(classes)).all():
+        return None
+    return "its classes are numbers that are not whole", "train it on whole numbers or texts as classes"
+
+
+def _used_as_step(part: Any) -> tuple[str, str] | None:
+    if not isinstance(part, Pipeline):
+        return None
+    for name, step in part.steps[:-1]:
+        if hasattr(step, "predict") and not isinstance(step, SelectorMixin):
+            return (
+                f"its step {name!r} ({type(step).__name__}) predicts but is used to transform",
+                "use a transformer there, such as PCA, or make it the last step",
+            )
+    return None
+
+
+def _kernel(part: Any) -> tuple[str, str] | None:
+    kernel = getattr(part, "kernel", None)
+    names = ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM", "KernelRidge", "Nystroem")
+    if type(part).__name__ in names and (not isinstance(kernel, str) or kernel not in KERNELS):
+        return f"the kernel {kernel!r} has no ONNX form", "use one of " + ", ".join(sorted(KERNELS))
+    return None
+
+
+def _neighbours(part: Any) -> tuple[str, str] | None:
+    if not type(part).__name__.startswith(("KNeighbors", "LocalOutlier")):
+        return None
+    if callable(getattr(part, "weights", None)):
+        return "its weights are a function", "use weights='uniform' or 'distance'"
+    metric = getattr(part, "effective_metric_", part.metric)
+    if metric == "euclidean":
+        return None
+    return f"the metric {metric!r} has no exact form", "use euclidean distances"
+
+
+def _function(part: Any) -> tuple[str, str] | None:
+    if type(part).__name__ != "FunctionTransformer" or (known(part.func) and not part.kw_args):
+        return None
+    name = getattr(part.func, "__name__", repr(part.func))
+    return (
+        f"the function {name} is not one that we know",
+        f"use a numpy function such as log1p, sqrt or exp, or {_WRITE_ONE}",
+    )
+
+
+def _text(part: Any) -> tuple[str, str] | None:
+    if not isinstance(part, CountVectorizer | TfidfVectorizer):
+        return None
+    refused: tuple[tuple[bool, str, str], ...] = (
+        (part.analyzer != "word", f"analyzer={part.analyzer!r}", "analyzer='word'"),
+        (part.strip_accents is not None, "strip_accents", "strip_accents=None"),
+        (part.preprocessor is not None, "a preprocessor of its own", "preprocessor=None"),
+        (part.tokenizer is not None, "a tokenizer of its own", "tokenizer=None"),
+        (part.token_pattern != WORD_PATTERN, "a token pattern of its own", "the default token_pattern"),
+        (
+            part.stop_words is not None and part.ngram_range[1] > 1,
+            "a list of stop words with n-grams",
+            "stop_words=None, or ngram_range=(1, 1)",
+        ),
+    )
+    return next(
+        ((f"{what} has no ONNX form", f"use {instead}") for holds, what, instead in refused if holds), None
+    )
+
+
+def _novelty(part: Any) -> tuple[str, str] | None:
+    if type(part).__name__ == "LocalOutlierFactor" and not part.novelty:
+        return "it judges only the rows that it was fitted on", "use novelty=True"
+    if type(part).__name__.startswith("Label") and getattr(part, "kernel", "rbf") != "rbf":
+        return f"the kernel {part.kernel!r} has no ONNX form", "use kernel='rbf'"
+    return None
+
+
+def _boosting_start(part: Any) -> tuple[str, str] | None:
+    start = getattr(part, "init_", None)
+    if not type(part).__name__.startswith("GradientBoosting") or start is None or start == "zero":
+        return None
+    if type(start).__name__.startswith("Dummy"):
+        return None
+    return "it starts from another estimator", "use init=None or init='zero'"
+
+
+_RULES: tuple[Callable[[Any], tuple[str, str] | None], ...] = (
+    _several_labels,
+    _fractional_classes,
+    _used_as_step,
+    _kernel,
+    _neighbours,
+    _function,
+    _text,
+    _novelty,
+    _boosting_start,
+)

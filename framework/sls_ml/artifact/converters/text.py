@@ -1,0 +1,45 @@
+"""Weights of words: term frequency times inverse document frequency, in double precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
+
+from sls_ml.artifact.converters.graph import Graph, Tensor
+from sls_ml.artifact.converters.registry import converter
+
+
+@converter(TfidfTransformer)
+def tfidf_transformer(model: TfidfTransformer, x: Tensor, graph: Graph) -> Tensor:
+    """Weighs counts; skl2onnx takes the logarithm of one count too many when they are sublinear."""
+    return _weighted(model, x, graph)
+
+
+@converter(TfidfVectorizer, columns=True)
+def tfidf_vectorizer(model: TfidfVectorizer, inputs: list[Tensor], graph: Graph) -> Tensor:
+    """Counts words by skl2onnx's converter, and weighs them."""
+    counter = CountVectorizer()
+    counter.set_params(**{name: getattr(model, name) for name in counter.get_params()})
+    counter.vocabulary_ = model.vocabulary_
+    counts = graph.apply(counter, inputs)[0].cast("float64")
+    counts.width = len(model.vocabulary_)
+    return _weighted(model, counts, graph)
+
+
+def _weighted(model: Any, counts: Tensor, graph: Graph) -> Tensor:
+    weights = counts
+    if model.sublinear_tf:
+        some = counts > 0.0
+        weights = graph.where(some, graph.op("Log", graph.where(some, counts, 1.0)) + 1.0, counts)
+    if model.use_idf:
+        weights = weights * np.asarray(model.idf_, dtype=np.float64).reshape(1, -1)
+    match model.norm:
+        case "l2":
+            length = graph.op("Sqrt", graph.total(weights * weights))
+        case "l1":
+            length = graph.total(graph.op("Abs", weights))
+        case _:
+            return weights
+    return weights / graph.where(graph.equal(length, 0.0), 1.0, length)
