@@ -154,6 +154,20 @@ def test_deleting_a_stack_removes_all_but_what_is_retained(cloud: Any, function:
         cloud.stack(stack.name)
 
 
+def test_what_others_refer_to_is_deleted_after_them(cloud: Any, function: Make) -> None:
+    # GIVEN a stack whose alias was moved to a version that came later, none of them retained
+    first, second = function(ONE), function(TWO, version="Two")
+    del first["VersionOne"]["DeletionPolicy"], second["VersionTwo"]["DeletionPolicy"]
+    stack = cloud.deploy(first)
+    moved = cloud.deploy(second, name=stack.name)
+    (made,) = cloud.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"]
+    # WHEN it is deleted
+    cloud.client("cloudformation").delete_stack(StackName=stack.name)
+    # THEN the alias goes before its version
+    assert moved.status == "UPDATE_COMPLETE"
+    assert cloud.stack(made["StackId"]).status == "DELETE_COMPLETE"
+
+
 def test_a_managed_policy_gives_and_takes(cloud: Any) -> None:
     # GIVEN a policy that lets its holder list buckets
     def policy(effect: str) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class Operation:
         """Delete what was replaced and what the template no longer has."""
         for resource in reversed(self._replaced):
             delete(self._site, self._stack, resource, kept=resource.replacement == "Retain")
-        for resource in reversed(tuple(self._stack.resources.values())):
+        for resource in self._stack.dependents_first():
             if resource.logical not in self._template.resources:
                 delete(self._site, self._stack, resource, kept=resource.kept)
                 self._stack.resources.pop(

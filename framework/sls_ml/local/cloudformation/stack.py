@@ -102,6 +102,15 @@ class Stack:
     events: list[Event] = field(default_factory=list)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
 
+    def dependents_first(self) -> list[Resource]:
+        """Its resources, each before those that it refers to."""
+        order = self.template.order if self.template else ()
+        return sorted(
+            self.resources.values(),
+            key=lambda each: order.index(each.logical) if each.logical in order else -1,
+            reverse=True,
+        )
+
     def record(
         self,
         status: str,

@@ -211,10 +211,9 @@ class Stacks:
                 operation.forward()
                 outputs = tuple(template.outputs(operation.attribute))
             except Exception as error:  # noqa: BLE001 - whatever a resource raises fails the stack
-                failed = operation.failed or "the outputs"
-                reason = f"The following resource(s) failed to {verb.lower()}: [{failed}]. "
-                if not operation.failed:
-                    reason = f"{error} "
+                reason = f"{error} "  # of an output
+                if operation.failed:
+                    reason = f"The following resource(s) failed to {verb.lower()}: [{operation.failed}]. "
                 if creating:
                     stack.record("ROLLBACK_IN_PROGRESS", reason=f"{reason}Rollback requested by user.")
                     stack.template, stack.parameters, stack.tags = template, parameters, tags
@@ -237,7 +236,7 @@ class Stacks:
         with self._busy:
             stack.record("DELETE_IN_PROGRESS", reason="User Initiated")
             clean = True
-            for resource in reversed(tuple(stack.resources.values())):
+            for resource in stack.dependents_first():
                 clean = delete(self._site, stack, resource, kept=resource.kept) and clean
             if clean:
                 stack.deleted = now()
