@@ -414,4 +414,98 @@ OTHERS = [
     *_each("Pipeline", "numbers", "three", _pipeline),
 ]
 
-RECIPES: tuple[Recipe, ...] = (*CLASSIFIERS, *REGRESSORS, *TRANSFORMERS, *OTHERS)
+
+
+def _kernels(number: int) -> Callable[[Any], Any]:
+    def build(cls: Any) -> Any:
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Matern, RationalQuadratic, WhiteKernel
+
+        kernel = (ConstantKernel(2.0) * RBF(1.5) + WhiteKernel(0.1), Matern(nu=1.5), RationalQuadratic(), DotProduct())[number]
+        return cls(kernel=kernel, alpha=1e-3, normalize_y=True)
+
+    return build
+
+
+VARIANTS = [
+    *[Recipe("GaussianProcessRegressor", "numbers", "value", _kernels(n), f"kernel {n}") for n in range(4)],
+    *_each("LogisticRegression", "numbers", "three", _with(fit_intercept=False, C=0.1), "no intercept"),
+    *_each("LogisticRegression", "numbers", "two", _with(solver="liblinear", class_weight="balanced"), "liblinear"),
+    *_each("MLPClassifier MLPRegressor", "numbers", "two", _with(activation="tanh", max_iter=30), "tanh"),
+    *_each("MLPClassifier MLPRegressor", "numbers", "two", _with(activation="logistic", max_iter=30), "logistic"),
+    *_each("MLPRegressor", "numbers", "pair", _with(max_iter=30, hidden_layer_sizes=(8, 4)), "two values"),
+    *_each("LinearRegression Ridge KernelRidge PLSRegression", "numbers", "pair", note="two values"),
+    *_each("LinearRegression Lasso Ridge", "numbers", "value", _with(fit_intercept=False), "no intercept"),
+    *_each("StandardScaler", "numbers", "none", _with(with_mean=False), "no mean"),
+    *_each("StandardScaler", "numbers", "none", _with(with_std=False), "no scale"),
+    *_each("RobustScaler", "numbers", "none", _with(with_centering=False, quantile_range=(10, 90)), "no centre"),
+    *_each("RobustScaler", "numbers", "none", _with(with_scaling=False, unit_variance=True), "no scale"),
+    *_each("MinMaxScaler", "numbers", "none", _with(clip=True, feature_range=(-1, 2)), "clipped"),
+    *_each("MaxAbsScaler MinMaxScaler RobustScaler StandardScaler", "one", "none", note="one feature"),
+    *_each("Normalizer", "numbers", "none", _with(norm="l1"), "l1"),
+    *_each("Normalizer", "numbers", "none", _with(norm="max"), "max"),
+    *_each("KernelPCA", "numbers", "none", _with(kernel="poly", n_components=2), "poly"),
+    *_each("KernelPCA", "numbers", "none", _with(kernel="sigmoid", n_components=2), "sigmoid"),
+    *_each("KernelPCA", "numbers", "none", _with(kernel="cosine", n_components=2), "cosine"),
+    *_each("TruncatedSVD IncrementalPCA", "numbers", "none", _with(n_components=3), "three"),
+    *_each("IncrementalPCA", "numbers", "none", _with(n_components=3, whiten=True), "whitened"),
+    *_each("SGDClassifier", "numbers", "two", _with(loss="log_loss", penalty="elasticnet"), "log loss, two"),
+    *_each("SGDClassifier", "numbers", "two", _with(loss="modified_huber"), "modified Huber loss, two"),
+    *_each("SGDClassifier", "numbers", "two", _with(loss="squared_hinge", average=True), "averaged"),
+    *_each("BernoulliNB", "numbers", "three", _with(binarize=0.5, fit_prior=False), "threshold"),
+    *_each("BernoulliNB", "codes", "three", _with(binarize=None), "no threshold"),
+    *_each("GaussianNB", "numbers", "three", _with(priors=[0.2, 0.3, 0.5]), "priors"),
+    *_each("ComplementNB MultinomialNB", "positive", "two", _with(alpha=0.1), "two classes"),
+    *_each("ComplementNB", "positive", "three", _with(norm=True), "normed"),
+    *_each("QuadraticDiscriminantAnalysis", "numbers", "three", _with(reg_param=0.2), "regularised"),
+    *_each("LinearDiscriminantAnalysis", "numbers", "three", _with(solver="lsqr", shrinkage="auto"), "shrunk"),
+    *_each("AdaBoostRegressor", "numbers", "value", _around(_tree, loss="square", n_estimators=10), "square loss"),
+    *_each("BaggingRegressor", "holed", "value", _around(_tree, n_estimators=5, max_features=0.5), "missing values"),
+    *_each("MultiOutputRegressor", "numbers", "pair", _around(_ridge), "two values"),
+    *_each("MultiOutputRegressor", "numbers", "pair", _around(_tree), "trees"),
+    *_each("StackingRegressor", "numbers", "value", _around(_regressors, passthrough=True), "passthrough"),
+    *_each("VotingRegressor", "numbers", "value", _around(_regressors, weights=[1, 3]), "weights"),
+    *_each("VotingClassifier", "numbers", "two", _around(_classifiers, voting="soft", weights=[1, 3]), "weights"),
+    *_each("VotingClassifier", "numbers", "two", _around(_classifiers, weights=[1, 3]), "hard, weights"),
+    *_each("StackingClassifier", "numbers", "three", _around(_classifiers, stack_method="predict"), "by labels"),
+    *_each("KMeans MiniBatchKMeans", "reals", "none", _with(n_clusters=3), "three"),
+    *_each("GaussianMixture BayesianGaussianMixture", "reals", "none", _with(n_components=3, covariance_type="diag"), "diagonal"),
+    *_each("GaussianMixture BayesianGaussianMixture", "reals", "none", _with(n_components=3, covariance_type="spherical"), "spherical"),
+    *_each("TweedieRegressor", "numbers", "value", _with(power=0, link="identity"), "identity"),
+    *_each("TweedieRegressor", "numbers", "counts", _with(power=0, link="log"), "log link"),
+    *_each("NuSVC SVC", "numbers", "three", _with(decision_function_shape="ovo", kernel="poly"), "one against one"),
+    *_each("SVC", "numbers", "two", _with(probability=True), "probabilities, two"),
+    *_each("SVC", "numbers", "three", _with(kernel="sigmoid", gamma=0.01, break_ties=True), "ties broken"),
+    *_each("KBinsDiscretizer", "one", "none", _with(n_bins=2, encode="onehot-dense", strategy="uniform"), "two bins"),
+    *_each("SplineTransformer", "numbers", "none", _with(degree=1, include_bias=False), "straight"),
+    *_each("SplineTransformer", "numbers", "none", _with(degree=2, knots="quantile"), "quantiles"),
+    *_each("PolynomialFeatures", "one", "none", _with(degree=(2, 4), include_bias=False), "from 2 to 4"),
+    *_each("FunctionTransformer", "positive", "none", _function(np.cbrt), "cbrt"),
+    *_each("FunctionTransformer", "numbers", "none", _function(np.expm1), "expm1"),
+    *_each("FunctionTransformer", "numbers", "none", _function(np.tanh), "tanh"),
+    *_each("FunctionTransformer", "numbers", "none", _function(np.cumsum), "cumsum"),
+    *_each("CalibratedClassifierCV", "numbers", "three", _around(_linear, cv=3, method="temperature"), "temperature"),
+    *_each("CalibratedClassifierCV", "numbers", "two", _around(_forest, cv=3, method="temperature"), "temperature, two"),
+    *_each("FixedThresholdClassifier", "numbers", "two", _around(_linear, threshold=0.4, pos_label=0), "first class"),
+    *_each("FixedThresholdClassifier", "numbers", "two", _around(_svm, threshold=-0.5), "by score"),
+    *_each("TunedThresholdClassifierCV", "numbers", "two", _around(_linear, response_method="decision_function"), "by score"),
+    *_each("RegressorChain", "numbers", "pair", _around(_tree, order=[1, 0]), "trees, reversed"),
+    *_each("SelfTrainingClassifier GridSearchCV", "numbers", "two", lambda cls: cls(_forest()) if cls.__name__[0] == "S" else cls(_forest(), {"max_depth": [3]}), "forest"),
+    *_each("NearestCentroid", "numbers", "three", _with(shrink_threshold=0.1), "shrunk"),
+    *_each("NearestCentroid", "numbers", "three", _with(priors=[0.2, 0.3, 0.5]), "priors"),
+    *_each("NearestCentroid", "numbers", "three", _with(metric="manhattan"), "manhattan"),
+    *_each("SimpleImputer", "holed", "none", _with(strategy="median"), "median"),
+    *_each("HistGradientBoostingClassifier", "holed", "two", _with(max_iter=5, class_weight="balanced"), "few"),
+    *_each("GradientBoostingRegressor", "numbers", "value", _with(loss="huber", init="zero"), "huber"),
+    *_each("GradientBoostingRegressor", "numbers", "value", lambda cls: cls(init=_ridge()), "another start"),
+    *_each("GradientBoostingClassifier", "numbers", "two", _with(loss="exponential"), "exponential"),
+    *_each("RandomForestClassifier", "numbers", "two", _with(class_weight="balanced", max_depth=3), "balanced"),
+    *_each("IsolationForest", "holed", "none", note="missing values"),
+    *_each("SGDOneClassSVM OneClassSVM", "numbers", "none", _with(nu=0.2), "nu"),
+    *_each("DummyClassifier", "words", "two", _with(strategy="most_frequent"), "most frequent"),
+    *_each("DummyClassifier", "words", "two", _with(strategy="uniform"), "at random"),
+    *_each("DummyRegressor", "holed", "value", _with(strategy="median"), "median"),
+    *_each("TransformedTargetRegressor", "numbers", "counts", lambda cls: cls(_tree(), func=np.sqrt, inverse_func=np.square), "square"),
+    *_each("BaggingClassifier", "numbers", "two", _around(_linear, n_estimators=4, max_samples=0.02), "few rows"),
+]
+
+RECIPES: tuple[Recipe, ...] = (*CLASSIFIERS, *REGRESSORS, *TRANSFORMERS, *OTHERS, *VARIANTS)

@@ -51,11 +51,15 @@ def _curve(part: Any, number: int, score: Tensor, graph: Graph) -> Tensor:
     return graph.op("Sigmoid", -(score * calibrator.a_ + calibrator.b_))
 
 
+_NOT_ZERO = 1e-12
+"""What scikit-learn adds to a probability before it takes the logarithm."""
+
+
 def _tempered(beta: float, scores: Tensor, graph: Graph, *, decides: bool, classes: int) -> Tensor:
     if decides:
         logits = graph.concat([-scores, scores]) if classes == 2 else scores
     else:
-        logits = graph.op("Log", scores + np.finfo(np.float64).eps)
+        logits = graph.op("Log", scores + _NOT_ZERO)
     return graph.op("Softmax", logits * beta, axis=1)
 
 

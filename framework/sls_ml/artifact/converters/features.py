@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
+    Normalizer,
     PolynomialFeatures,
     PowerTransformer,
     QuantileTransformer,
@@ -28,6 +29,24 @@ Floats = npt.NDArray[np.float64]
 def binarizer(model: Binarizer, x: Tensor, _: Graph) -> Tensor:
     """1 above the threshold."""
     return (x > float(model.threshold)).cast("float64")
+
+
+@converter(Normalizer)
+def normalizer(model: Normalizer, x: Tensor, graph: Graph) -> Tensor:
+    """Rows of length one; rows of nothing stay."""
+    return unit_rows(x, model.norm, graph)
+
+
+def unit_rows(x: Tensor, norm: str, graph: Graph) -> Tensor:
+    """Rows divided by their length in the norm ``l1``, ``l2`` or ``max``; rows of zeros stay."""
+    match norm:
+        case "l2":
+            length = graph.op("Sqrt", graph.total(x * x))
+        case "l1":
+            length = graph.total(graph.op("Abs", x))
+        case _:
+            length = graph.op("ReduceMax", graph.op("Abs", x), np.asarray([1]), keepdims=1, width=1)
+    return x / graph.where(graph.equal(length, 0.0), 1.0, length)
 
 
 @converter(FunctionTransformer)

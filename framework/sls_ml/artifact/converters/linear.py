@@ -1,4 +1,4 @@
-"""Linear classifiers whose ONNX form in skl2onnx is wrong or knows no doubles."""
+"""Linear regressors, and the linear classifiers whose form in skl2onnx is wrong or knows no doubles."""
 
 from __future__ import annotations
 
@@ -6,15 +6,43 @@ from typing import Any
 
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
-from sklearn.svm import LinearSVC
+from sklearn.linear_model import (
+    ARDRegression,
+    BayesianRidge,
+    ElasticNet,
+    ElasticNetCV,
+    HuberRegressor,
+    Lars,
+    LarsCV,
+    Lasso,
+    LassoCV,
+    LassoLars,
+    LassoLarsCV,
+    LassoLarsIC,
+    LinearRegression,
+    MultiTaskElasticNet,
+    MultiTaskElasticNetCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
+    OrthogonalMatchingPursuit,
+    OrthogonalMatchingPursuitCV,
+    PassiveAggressiveRegressor,
+    QuantileRegressor,
+    Ridge,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    RidgeCV,
+    SGDRegressor,
+    TheilSenRegressor,
+)
+from sklearn.svm import LinearSVC, LinearSVR
 
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.registry import converter
 
 
 def scores(model: Any, x: Tensor) -> Tensor:
-    """The products with the coefficients, ``[N, 1]`` for two classes, else ``[N, classes]``."""
+    """The products with the coefficients: a column for each target or class, one for two classes."""
     weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
     shift = np.asarray(model.intercept_, dtype=np.float64).reshape(1, -1)
     return x @ np.ascontiguousarray(weights.T) + shift
@@ -25,6 +53,39 @@ def label(model: Any, decision: Tensor, graph: Graph) -> Tensor:
     if decision.width == 1:
         return graph.pick(model.classes_, (decision > 0.0).cast("int64").reshape(-1))
     return graph.pick(model.classes_, graph.argmax(decision))
+
+
+@converter(
+    ARDRegression,
+    BayesianRidge,
+    ElasticNet,
+    ElasticNetCV,
+    HuberRegressor,
+    Lars,
+    LarsCV,
+    Lasso,
+    LassoCV,
+    LassoLars,
+    LassoLarsCV,
+    LassoLarsIC,
+    LinearRegression,
+    LinearSVR,
+    MultiTaskElasticNet,
+    MultiTaskElasticNetCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
+    OrthogonalMatchingPursuit,
+    OrthogonalMatchingPursuitCV,
+    PassiveAggressiveRegressor,
+    QuantileRegressor,
+    Ridge,
+    RidgeCV,
+    SGDRegressor,
+    TheilSenRegressor,
+)
+def linear_regressor(model: Any, x: Tensor, _: Graph) -> Tensor:
+    """One column for each target."""
+    return scores(model, x)
 
 
 @converter(LinearSVC, RidgeClassifier, RidgeClassifierCV)

@@ -1,4 +1,4 @@
-"""Estimators made of other estimators: votes, chains, pairs, codes, transformed targets."""
+"""Estimators around other estimators: searches, chains, pairs and codes of classes, transformed targets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, BaggingRegressor, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV, HalvingRandomSearchCV
@@ -27,14 +26,12 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.semi_supervised import SelfTrainingClassifier
-from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from sls_ml.artifact.converters.categories import positions
 from sls_ml.artifact.converters.functions import elementwise
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.kernels import by_votes, squared_distances
 from sls_ml.artifact.converters.registry import converter, forwards
-from sls_ml.artifact.converters.trees import summed_columns, trees_of
 from sls_ml.errors import ModelError
 
 for _search in (GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV):
@@ -77,23 +74,6 @@ def _any_number(inputs: list[Tensor], graph: Graph) -> Tensor:
     if first.kind == "string":
         return positions(graph, first, np.asarray([""])).cast("float64")
     return first.cast("float64")
-
-
-@converter(VotingClassifier, columns=True)
-def voting_classifier(model: VotingClassifier, inputs: list[Tensor], graph: Graph) -> tuple[Tensor, Tensor]:
-    """The class with most votes, or with the largest mean probability; the first of equals."""
-    parts = [graph.apply(estimator, inputs) for estimator in model.estimators_]
-    weights = model._weights_not_none or [1.0] * len(parts)
-    if model.voting == "soft":
-        ballots = [part[1].cast("float64") for part in parts]
-    else:
-        numbers = np.arange(len(model.classes_)).reshape(1, -1)
-        ballots = [graph.equal(part[0].reshape(-1, 1), numbers).cast("float64") for part in parts]
-    counted = [ballot * float(weight) for ballot, weight in zip(ballots, weights, strict=True)]
-    total = counted[0] if len(counted) == 1 else graph.op("Sum", *counted)
-    total.width = len(model.classes_)
-    mean = total / float(sum(weights)) if model.voting == "soft" else total
-    return graph.pick(model.classes_, graph.argmax(mean)), mean
 
 
 @converter(TransformedTargetRegressor, columns=True)
@@ -199,69 +179,3 @@ def _binary_score(estimator: Any, x: Tensor, graph: Graph) -> Tensor:
     if hasattr(estimator, "decision_function"):
         return graph.decision(estimator, x)
     return _second_probability(estimator, x, graph)
-
-
-@converter(AdaBoostClassifier)
-def ada_boost_classifier(model: AdaBoostClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
-    """Weighted votes, each for one class and against all others."""
-    classes = len(model.classes_)
-    weights = model.estimator_weights_[: len(model.estimators_)]
-    against = np.full((classes, classes), -1.0 / (classes - 1)) if classes > 1 else np.zeros((1, 1))
-    ballots = np.where(np.eye(classes, dtype=bool), 1.0, against)
-    parts = list(zip(model.estimators_, weights, strict=True))
-    if all(isinstance(e, DecisionTreeClassifier | ExtraTreeClassifier) for e in model.estimators_):
-        rows = []
-        for estimator, weight in parts:
-            chosen = estimator.tree_.value[:, 0, :].argmax(axis=1)
-            rows.append(ballots[np.searchsorted(model.classes_, estimator.classes_)][chosen] * weight)
-        total = summed_columns(graph, x, trees_of(model.estimators_, rows))
-    else:
-        votes = []
-        for estimator, weight in parts:
-            label = graph.apply(estimator, x)[0].reshape(-1, 1)
-            place = positions(graph, label, model.classes_).reshape(-1)
-            votes.append(graph.pick(ballots * weight, place))
-        total = graph.op("Sum", *votes, width=classes)
-    scores = total / float(model.estimator_weights_.sum())
-    if classes > 2:
-        label = graph.pick(model.classes_, graph.argmax(scores))
-        return label, graph.op("Softmax", scores / float(classes - 1), axis=1), scores
-    decision = scores.columns([1]) - scores.columns([0])
-    label = graph.pick(model.classes_, (decision > 0.0).cast("int64").reshape(-1))
-    halves = graph.concat([-decision, decision]) / 2.0
-    return label, graph.op("Softmax", halves, axis=1), decision
-
-
-@converter(BaggingRegressor)
-def bagging_regressor(model: BaggingRegressor, x: Tensor, graph: Graph) -> Tensor:
-    """The mean of the regressors, each on its own columns."""
-    parts = [
-        graph.apply(estimator, x.columns(list(features)))[0].cast("float64")
-        for estimator, features in zip(model.estimators_, model.estimators_features_, strict=True)
-    ]
-    return _mean(parts, graph)
-
-
-@converter(BaggingClassifier)
-def bagging_classifier(model: BaggingClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-    """The mean of the classifiers' probabilities, or of their votes; each saw the classes as numbers."""
-    numbers = np.arange(len(model.classes_)).reshape(1, -1)
-    parts = []
-    for estimator, features in zip(model.estimators_, model.estimators_features_, strict=True):
-        label, scores, *_ = graph.apply(estimator, x.columns(list(features)))
-        if not hasattr(estimator, "predict_proba"):
-            ballot = graph.equal(label.reshape(-1, 1), numbers).cast("float64")
-            ballot.width = len(model.classes_)
-            parts.append(ballot)
-        elif len(estimator.classes_) == len(model.classes_):
-            parts.append(scores.cast("float64"))
-        else:
-            spread = np.eye(len(model.classes_))[np.asarray(estimator.classes_, dtype=np.int64)]
-            parts.append(scores.cast("float64") @ spread)
-    mean = _mean(parts, graph)
-    mean.width = len(model.classes_)
-    return graph.pick(model.classes_, graph.argmax(mean)), mean
-
-
-def _mean(parts: list[Tensor], graph: Graph) -> Tensor:
-    return (parts[0] if len(parts) == 1 else graph.op("Sum", *parts)) / float(len(parts))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 
+from sls_ml.artifact.converters.features import unit_rows
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.registry import converter
 
@@ -35,11 +36,4 @@ def _weighted(model: Any, counts: Tensor, graph: Graph) -> Tensor:
         weights = graph.where(some, graph.op("Log", graph.where(some, counts, 1.0)) + 1.0, counts)
     if model.use_idf:
         weights = weights * np.asarray(model.idf_, dtype=np.float64).reshape(1, -1)
-    match model.norm:
-        case "l2":
-            length = graph.op("Sqrt", graph.total(weights * weights))
-        case "l1":
-            length = graph.total(graph.op("Abs", weights))
-        case _:
-            return weights
-    return weights / graph.where(graph.equal(length, 0.0), 1.0, length)
+    return unit_rows(weights, model.norm, graph) if model.norm else weights
