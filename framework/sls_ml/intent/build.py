@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from sls_ml.errors import ModelError, Problem, SpecError
+from sls_ml.intent import alarms
 from sls_ml.intent.model import (
     Batch,
     Deployment,
@@ -34,6 +36,8 @@ HTTP_TIMEOUT = 10
 BATCH_TIMEOUT = 300
 """Seconds a batch function may take for one delivery of events unless the spec says otherwise."""
 
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+
 LOG_RETENTION = 30
 """Days that log events are kept."""
 
@@ -47,10 +51,12 @@ def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]
 
     Raises:
         UnsupportedError: The spec uses a key that this version does not carry out.
-        SpecError: Input and output places of batch functions overlap, or feed each other in a circle.
+        SpecError: Input and output places of batch functions overlap, or feed each other in a circle; or an
+            address to notify is none.
         ModelError: A model cannot be run by the engine that the spec names, or misses a join column.
     """
     refuse_unsupported(project)
+    _refuse_addresses(project.alarms.notify)
     functions = tuple(_function(name, spec, project, manifests) for name, spec in project.functions.items())
     _refuse_loops(functions)
     return Deployment(
@@ -62,6 +68,7 @@ def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]
         vendor=project.vendor,
         functions=functions,
         rollout=project.rollout,
+        notify=project.alarms.notify,
     )
 
 
@@ -73,13 +80,19 @@ def _function(
 ) -> Function:
     models = tuple(_model(model, project, *manifests[model]) for model in spec.model_names)
     batch = _batch(name, spec.objects) if spec.objects else None
+    timeout = spec.timeout or (HTTP_TIMEOUT if batch is None else BATCH_TIMEOUT)
+    watched = (
+        alarms.http_alarms(project.alarms, spec.concurrency)
+        if batch is None
+        else alarms.batch_alarms(project.alarms, timeout)
+    )
     return Function(
         name=name,
         models=models,
         http=spec.http,
         batch=batch,
         memory=spec.memory,
-        timeout=spec.timeout or (HTTP_TIMEOUT if batch is None else BATCH_TIMEOUT),
+        timeout=timeout,
         python=spec.python,
         architecture=spec.architecture,
         start="plain",
@@ -89,6 +102,8 @@ def _function(
         environment=spec.environment,
         grants=tuple(_grants(models, batch, spec)),
         log_retention=LOG_RETENTION,
+        alarms=tuple(watched),
+        charts=alarms.charts(batch),
     )
 
 
@@ -144,6 +159,21 @@ def _grants(models: tuple[ModelRef, ...], batch: Batch | None, spec: FunctionSpe
     for value in spec.environment.values():
         if isinstance(value, Secret):
             yield ReadSecret(value.secret)
+
+
+def _refuse_addresses(addresses: tuple[str, ...]) -> None:
+    wrong = [address for address in addresses if not _ADDRESS.fullmatch(address)]
+    if wrong:
+        raise SpecError(
+            "alarms are sent by mail",
+            code="not-an-address",
+            problems=tuple(
+                Problem(
+                    "alarms.notify", None, f"{address!r} is not a mail address", "such as ops@example.org"
+                )
+                for address in wrong
+            ),
+        )
 
 
 def _refuse_loops(functions: tuple[Function, ...]) -> None:

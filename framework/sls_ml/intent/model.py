@@ -92,6 +92,78 @@ class ReadSecret:
 
 Grant = ReadModel | WriteLogs | ReadObjects | WriteObjects | ReceiveMessages | ReadSecret
 
+Signal = Literal[
+    "cold_starts",
+    "concurrency",
+    "dead_letters",
+    "failed",
+    "failed_starts",
+    "init",
+    "latency",
+    "objects",
+    "queue_age",
+    "queued",
+    "refused_objects",
+    "rejected",
+    "requests",
+    "rows",
+    "throttles",
+]
+"""What can be seen of a function. `failed` are calls without an answer, `rejected` the requests (of a batch:
+the rows) that the model's signature refuses, `init` and `latency` milliseconds, `queue_age` seconds."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A signal as one number per period.
+
+    Attributes:
+        signal: What is seen.
+        statistic: How a period becomes a number; ``share`` is of the calls in the period, from 0 to 1.
+        least: A share of fewer calls than this says nothing, and counts as 0.
+    """
+
+    signal: Signal
+    statistic: Literal["maximum", "p50", "p99", "share", "sum"]
+    least: int = 0
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What somebody should be told about.
+
+    Attributes:
+        measure: The number that is watched.
+        threshold: The alarm is raised above it.
+        seconds: Length of a period.
+        periods: Periods that are looked at.
+        breaching: How many of them must be above the threshold.
+        missing: A period without data is fine, or leaves the alarm as it is.
+        release: Whether a release that raises it is to be taken back.
+        what: What has happened, a clause.
+        mend: What to do, a sentence.
+        anchor: The section of docs/runbook.md.
+    """
+
+    measure: Measure
+    threshold: float
+    seconds: int
+    periods: int
+    breaching: int
+    missing: Literal["fine", "unchanged"]
+    release: bool
+    what: str
+    mend: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture on the dashboard: measures over time, in one unit."""
+
+    title: str
+    measures: tuple[Measure, ...]
+
 
 @dataclass(frozen=True)
 class Function:
@@ -112,11 +184,16 @@ class Function:
     environment: Mapping[str, str | Secret]
     grants: tuple[Grant, ...]
     log_retention: int
+    alarms: tuple[Alarm, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """Everything one stage of a project consists of, for one provider and region."""
+    """Everything one stage of a project consists of, for one provider and region.
+
+    `notify` are the mail addresses that alarms go to.
+    """
 
     project: str
     stage: str
@@ -126,3 +203,4 @@ class Deployment:
     vendor: bool
     functions: tuple[Function, ...]
     rollout: Rollout
+    notify: tuple[str, ...] = ()

@@ -31,8 +31,8 @@ def _project_keys(project: Project) -> Iterator[str]:
         yield f"provider: {project.provider} (only aws)"
     if project.store.startswith(("gs://", "az://")):
         yield f"store: {project.store} (only auto, s3:// and file://)"
-    if project.alarms != Alarms():
-        yield "alarms"
+    if project.alarms.drift != Alarms().drift:
+        yield "alarms.drift"
     if project.rollout.canary is not None:
         yield "rollout.canary (only all-at-once)"
 

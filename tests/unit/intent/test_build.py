@@ -10,7 +10,15 @@ import pytest
 
 from sls_ml.errors import ModelError, SpecError, UnsupportedError
 from sls_ml.intent import build
-from sls_ml.intent.model import Place, ReadModel, ReadObjects, ReceiveMessages, WriteLogs, WriteObjects
+from sls_ml.intent.model import (
+    Alarm,
+    Place,
+    ReadModel,
+    ReadObjects,
+    ReceiveMessages,
+    WriteLogs,
+    WriteObjects,
+)
 from sls_ml.spec.model import Project
 
 
@@ -109,7 +117,7 @@ def test_functions_must_not_feed_a_circle() -> None:
         ({"score": {"model": "credit", "objects": {"format": "parquet"}}}, {}, "objects.format: parquet"),
         ({"score": {"model": "credit", "schedule": "rate(1 day)"}}, {}, "schedule"),
         ({"predict": {"model": "credit", "http": {}}}, {"provider": "gcp"}, "provider: gcp"),
-        ({"predict": {"model": "credit", "http": {}}}, {"alarms": {"drift": 0.3}}, "alarms"),
+        ({"predict": {"model": "credit", "http": {}}}, {"alarms": {"drift": 0.3}}, "alarms.drift"),
         (
             {"predict": {"model": "credit", "http": {}, "environment": {"KEY": {"secret": "a/b"}}}},
             {},
@@ -128,3 +136,53 @@ def test_keys_not_carried_out_are_refused_by_name(
     with pytest.raises(UnsupportedError) as caught:
         build(project(functions, **keys), {"credit": manifest()})
     assert named in caught.value.what
+
+
+def signals(function: Mapping[str, Any], **keys: Any) -> dict[str, Alarm]:
+    (built,) = build(
+        project({"it": {"model": "credit", **function}}, **keys), {"credit": manifest()}
+    ).functions
+    return {alarm.measure.signal: alarm for alarm in built.alarms}
+
+
+def test_an_endpoint_is_watched_by_what_fits_a_model() -> None:
+    # GIVEN an endpoint without further wishes
+    found = signals({"http": {}})
+    # THEN its failures, refused input, refused calls and failed starts raise alarms
+    assert set(found) == {"failed", "rejected", "throttles", "failed_starts"}
+    assert found["failed"].threshold == 0.01
+    # AND only those that a release can cause take it back
+    assert {signal for signal, alarm in found.items() if alarm.release} == {"failed", "failed_starts"}
+
+
+def test_latency_and_reserved_concurrency_are_watched_where_they_are_given() -> None:
+    found = signals({"http": {}, "concurrency": {"reserved": 10}}, alarms={"p99": "200ms"})
+    assert (found["latency"].threshold, found["latency"].measure.statistic) == (200, "p99")
+    assert found["concurrency"].threshold == 8
+    assert "concurrency" not in signals({"http": {}, "concurrency": {"reserved": 2}})
+
+
+def test_a_batch_function_is_watched_by_its_queue() -> None:
+    found = signals({"objects": {}, "timeout": "2m"})
+    assert set(found) == {
+        "failed",
+        "dead_letters",
+        "queue_age",
+        "refused_objects",
+        "throttles",
+        "failed_starts",
+    }
+    assert found["queue_age"].threshold == 6 * 120
+    # AND a silent queue keeps its dead letters
+    assert {signal for signal, alarm in found.items() if alarm.missing == "unchanged"} == {"dead_letters"}
+
+
+def test_whoever_is_told_has_a_mail_address() -> None:
+    keys = {"alarms": {"notify": ["ops@example.org", "ops"]}}
+    with pytest.raises(SpecError) as caught:
+        build(project({"predict": {"model": "credit", "http": {}}}, **keys), {"credit": manifest()})
+    assert str(caught.value) == (
+        "alarms are sent by mail\n"
+        "  alarms.notify (missing): 'ops' is not a mail address\n"
+        "    such as ops@example.org"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sls_ml.intent import alarms
 from sls_ml.intent.model import (
     Batch,
     Deployment,
@@ -23,7 +24,7 @@ from sls_ml.intent.model import (
     WriteObjects,
 )
 from sls_ml.package.model import Package
-from sls_ml.spec.model import Concurrency, Http, Rollout, Secret
+from sls_ml.spec.model import Alarms, Concurrency, Http, Rollout, Secret
 
 
 def model(name: str = "credit", *, size: int = 40_000, bundled: bool = True) -> ModelRef:
@@ -45,10 +46,14 @@ def function(name: str = "predict", **changed: Any) -> Function:
     if batch:
         grants += [ReceiveMessages(), ReadObjects(batch.source), WriteObjects(batch.target)]
     grants += [ReadSecret(value.secret) for value in environment.values() if isinstance(value, Secret)]
+    timeout = 300 if batch else 10
+    limits = changed.get("concurrency", Concurrency())
+    spec: Alarms = changed.pop("alarms", Alarms())
+    watched = alarms.batch_alarms(spec, timeout) if batch else alarms.http_alarms(spec, limits)
     values: dict[str, Any] = {
         "http": None if batch else Http(),
         "memory": 512,
-        "timeout": 300 if batch else 10,
+        "timeout": timeout,
         "python": "3.13",
         "architecture": "x86_64",
         "start": "plain",
@@ -56,6 +61,8 @@ def function(name: str = "predict", **changed: Any) -> Function:
         "observability": "powertools" if batch else "native",
         "style": "function",
         "log_retention": 30,
+        "alarms": tuple(watched),
+        "charts": alarms.charts(batch),
         **changed,
     }
     return Function(
@@ -103,6 +110,11 @@ def package(name: str, digest: str = "5f") -> Package:
 OWN = scoring(Place(None, "score/in/"), Place(None, "score/out/"))
 
 DEPLOYMENTS: dict[str, Deployment] = {
+    "alarms": deployment(
+        function(alarms=Alarms(error_rate=0.005, p99=200), concurrency=Concurrency(reserved=20)),
+        function("score", batch=OWN),
+        notify=("ops@example.org", "night@example.org"),
+    ),
     "http": deployment(function()),
     "http-public": deployment(
         function(

@@ -10,6 +10,8 @@ FUNCTION_NAME_LENGTH = 64
 ROLE_NAME_LENGTH = 64
 POLICY_NAME_LENGTH = 128
 STACK_NAME_LENGTH = 128
+ALARM_NAME_LENGTH = 255
+DASHBOARD_NAME_LENGTH = 255
 
 ALIAS = "live"
 """The alias that carries the traffic: URLs and queues hang on it from the first release."""
@@ -57,6 +59,16 @@ def role_name(stack: str, function: str, region: str) -> str:
 def invoke_policy_name(stack: str, function: str, region: str) -> str:
     """Name of the managed policy that lets its holders call a function's endpoint."""
     return fitted(f"{stack}-{function}-invoke-{region}", POLICY_NAME_LENGTH)
+
+
+def alarm_name(stack: str, function: str, signal: str) -> str:
+    """Name of a function's alarm about one signal."""
+    return fitted(f"{stack}-{function}-{signal}", ALARM_NAME_LENGTH)
+
+
+def dashboard_name(stack: str, region: str) -> str:
+    """Name of a stack's dashboard; dashboards are global, so it names the region too."""
+    return fitted(f"{stack}-{region}", DASHBOARD_NAME_LENGTH)
 
 
 def log_group_name(function: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from sls_ml.errors import UnsupportedError
 from sls_ml.intent.model import Deployment, Function
 from sls_ml.package.model import Package
-from sls_ml.provider.aws import batch, cloudformation, endpoint, iam, names
+from sls_ml.provider.aws import alarms, batch, cloudformation, dashboard, endpoint, iam, names
 from sls_ml.provider.aws.cloudformation import ACCOUNT, REGION, Resource, Value, attribute, ref, resource, sub
 from sls_ml.provider.aws.limits import LIMITS
 from sls_ml.provider.base import Rendered
@@ -49,10 +49,13 @@ def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
     if any(_own_bucket(function) for function in deployment.functions):
         resources |= batch.data_bucket()
         outputs[names.DATA_BUCKET] = _output("Bucket for batch input and output", ref(names.DATA_BUCKET))
+    if deployment.notify:
+        resources |= dict(alarms.topic(deployment.notify))
     for function in deployment.functions:
         _refuse(function, packages[function.name])
         resources |= dict(_resources(deployment, function, packages[function.name], stack, store))
         outputs |= dict(_outputs(function))
+    resources |= dict(dashboard.resources(deployment))
     outputs[names.FUNCTIONS_OUTPUT] = _output(
         "Names of the functions in the spec", ",".join(function.name for function in deployment.functions)
     )
@@ -202,6 +205,7 @@ def _resources(
         yield from endpoint.resources(function, function.http, stack, deployment.region)
     if function.batch:
         yield from batch.resources(function, function.batch)
+    yield from alarms.resources(deployment, function)
 
 
 def _release(

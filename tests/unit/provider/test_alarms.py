@@ -1,0 +1,256 @@
+"""What alarms do when metric data comes in, judged by the documented semantics of CloudWatch.
+
+moto keeps alarms but never judges them, so the small judge below does: it reads an alarm as rendered, takes
+the data of its periods, and applies metric math, M out of N, and the treatment of missing data as the user
+guide of CloudWatch describes them ("Using metric math", "Configuring how CloudWatch alarms treat missing data").
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sls_ml.intent.model import Place
+from sls_ml.provider.aws import render
+from sls_ml.spec.model import Alarms, Concurrency
+from sls_ml_runtime.metrics import Metrics, write_failed_init
+from sls_ml_runtime.serve import Reply
+
+ROOT = Path(__file__).parents[3]
+EXTRA = 2
+"""Periods that CloudWatch looks at beyond the evaluation periods, for data points that came late."""
+
+Data = Mapping[str, Sequence[float | None]]
+"""Metric name -> a value per period, oldest first; None where there was none."""
+
+
+class Maybe:
+    """A number, or none: a data point in metric math."""
+
+    def __init__(self, value: float | None) -> None:
+        self.value = value
+
+    def _with(self, other: Maybe | float, does: Any) -> Maybe:
+        right = other.value if isinstance(other, Maybe) else other
+        return Maybe(None if self.value is None or right is None else does(self.value, right))
+
+    def __add__(self, other: Maybe) -> Maybe:
+        return self._with(other, lambda a, b: a + b)
+
+    def __truediv__(self, other: Maybe) -> Maybe:
+        return self._with(other, lambda a, b: a / b if b else None)
+
+    def __ge__(self, other: float) -> Maybe:
+        return self._with(other, lambda a, b: a >= b)
+
+
+def fill(point: Maybe, value: float) -> Maybe:
+    return Maybe(value) if point.value is None else point
+
+
+def either(condition: Maybe, one: Maybe, other: float) -> Maybe:
+    if condition.value is None:
+        return condition
+    return one if condition.value else Maybe(other)
+
+
+def points(alarm: Mapping[str, Any], data: Data) -> list[float | None]:
+    """The alarm's value in each period."""
+    if "Metrics" not in alarm:
+        return list(data.get(alarm["MetricName"], []))
+    *queries, value = alarm["Metrics"]
+    series = {q["Id"]: data.get(q["MetricStat"]["Metric"]["MetricName"], []) for q in queries}
+    length = max(len(values) for values in series.values())
+    padded = {name: [*values, *[None] * (length - len(values))] for name, values in series.items()}
+    code = compile(ast.parse(value["Expression"], mode="eval"), "metric math", "eval")
+    return [
+        eval(code, {"FILL": fill, "IF": either} | {n: Maybe(v[at]) for n, v in padded.items()}).value  # noqa: S307
+        for at in range(length)
+    ]
+
+
+def judge(alarm: Mapping[str, Any], data: Data, before: str = "OK") -> str:
+    """The alarm's state after the last period of the data.
+
+    Where enough of the range is there, the most recent points decide; else what is missing is filled in.
+    """
+    wanted, breaching = alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]
+    there = [point for point in points(alarm, data)[-(wanted + EXTRA) :] if point is not None][-wanted:]
+    bad = sum(point > alarm["Threshold"] for point in there)
+    missing = wanted - len(there)
+    if bad >= breaching:
+        return "ALARM"
+    if missing and alarm["TreatMissingData"] == "ignore":
+        return before
+    assert alarm["TreatMissingData"] in {"ignore", "notBreaching"}
+    return "OK"
+
+
+@pytest.fixture
+def alarms(make: Any) -> dict[str, dict[str, Any]]:
+    """Properties of every alarm of an endpoint and a batch function, by logical id."""
+    own = make.scoring(Place(None, "score/in/"), Place(None, "score/out/"))
+    deployment = make.deployment(
+        make.function(alarms=Alarms(p99=200), concurrency=Concurrency(reserved=10)),
+        make.function("score", batch=own),
+    )
+    packages = {name: make.package(name) for name in ("predict", "score")}
+    resources = json.loads(render(deployment, packages).template)["Resources"]
+    return {
+        name: body["Properties"]
+        for name, body in resources.items()
+        if body["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
+def test_no_traffic_raises_nothing(alarms: dict[str, dict[str, Any]]) -> None:
+    # GIVEN all alarms
+    # WHEN no data comes for a long time
+    states = {name: judge(alarm, {}) for name, alarm in alarms.items()}
+    # THEN all are as they were
+    assert set(states.values()) == {"OK"}
+
+
+def test_healthy_traffic_raises_nothing(alarms: dict[str, dict[str, Any]]) -> None:
+    # GIVEN all alarms
+    # WHEN requests are answered
+    data: Data = {
+        "requests": [100.0] * 9,
+        "Invocations": [100.0] * 9,
+        "Errors": [0.0] * 9,
+        "failed": [0.0] * 9,
+        "rejected": [3.0] * 9,
+        "latency": [12.0] * 9,
+        "ConcurrentExecutions": [4.0] * 9,
+        "Throttles": [0.0] * 9,
+        "ApproximateAgeOfOldestMessage": [30.0] * 9,
+        "ApproximateNumberOfMessagesVisible": [0.0] * 9,
+        "refused": [0.0] * 9,
+        "too_many_rejected": [0.0] * 9,
+    }
+    # THEN nobody is told
+    assert {judge(alarm, data) for alarm in alarms.values()} == {"OK"}
+
+
+@pytest.mark.parametrize(
+    ("data", "state"),
+    [
+        ({"Invocations": [100, 100, 100], "failed": [0, 5, 5]}, "ALARM"),
+        ({"Invocations": [100, 100, 100], "Errors": [0, 5, 5]}, "ALARM"),
+        ({"Invocations": [100, 100, 100], "failed": [0, 0, 50]}, "OK"),
+        ({"Invocations": [1000, 1000, 1000], "failed": [9, 9, 9]}, "OK"),
+        ({"Invocations": [1000, 1000, 1000], "failed": [6, 6, 6], "Errors": [6, 6, 6]}, "ALARM"),
+        ({"Invocations": [1, None, 1], "failed": [1, None, 1]}, "ALARM"),
+        ({"Invocations": [1, None, None, None, None, None], "failed": [1]}, "OK"),
+    ],
+)
+def test_failed_calls(alarms: dict[str, dict[str, Any]], data: Data, state: str) -> None:
+    # GIVEN the alarm of an endpoint about failed calls, at 1 %
+    # WHEN calls fail, in the function (failed) or with it (Errors)
+    # THEN it is raised where the share is too high in two of three minutes
+    assert judge(alarms["PredictFailedAlarm"], data) == state
+
+
+@pytest.mark.parametrize(
+    ("alarm", "data", "state"),
+    [
+        ("PredictLatencyAlarm", {"latency": [250, 250, 250]}, "ALARM"),
+        ("PredictLatencyAlarm", {"latency": [250, 90, 250, 90, 90]}, "OK"),
+        ("PredictRejectedAlarm", {"requests": [200, 200], "rejected": [50, 50]}, "ALARM"),
+        ("PredictRejectedAlarm", {"requests": [10, 10, 10], "rejected": [10, 10, 10]}, "OK"),
+        ("PredictThrottlesAlarm", {"Throttles": [1, 2, 3]}, "ALARM"),
+        ("PredictThrottlesAlarm", {"Throttles": [9, None, None, None, None]}, "OK"),
+        ("PredictConcurrencyAlarm", {"ConcurrentExecutions": [9, 9, 10]}, "ALARM"),
+        ("PredictConcurrencyAlarm", {"ConcurrentExecutions": [8, 8, 8]}, "OK"),
+        ("PredictFailedStartsAlarm", {"init_failed": [1]}, "ALARM"),
+        ("ScoreFailedStartsAlarm", {"init_failed": [1]}, "ALARM"),
+        ("ScoreFailedAlarm", {"Invocations": [2, 2], "Errors": [1, 1]}, "ALARM"),
+        ("ScoreFailedAlarm", {"Invocations": [2, 2], "failed": [1, 1]}, "OK"),
+        ("ScoreQueueAgeAlarm", {"ApproximateAgeOfOldestMessage": [1900, 2200]}, "ALARM"),
+        ("ScoreQueueAgeAlarm", {"ApproximateAgeOfOldestMessage": [600, 900]}, "OK"),
+        ("ScoreRefusedObjectsAlarm", {"refused": [1]}, "ALARM"),
+        ("ScoreRefusedObjectsAlarm", {"too_many_rejected": [1]}, "ALARM"),
+        ("ScoreRefusedObjectsAlarm", {"refused": [0], "too_many_rejected": [0]}, "OK"),
+        ("ScoreDeadLettersAlarm", {"ApproximateNumberOfMessagesVisible": [1]}, "ALARM"),
+    ],
+)
+def test_other_signals(alarms: dict[str, dict[str, Any]], alarm: str, data: Data, state: str) -> None:
+    assert judge(alarms[alarm], data) == state
+
+
+def test_a_silent_queue_still_holds_its_dead_letters(alarms: dict[str, dict[str, Any]]) -> None:
+    # GIVEN dead letters that somebody was told of
+    alarm = alarms["ScoreDeadLettersAlarm"]
+    visible = "ApproximateNumberOfMessagesVisible"
+    # WHEN SQS stops to report on the queue, as it does after six idle hours
+    # THEN the alarm stays, until the queue is said to be empty
+    assert judge(alarm, {visible: [1, None, None, None]}, before="ALARM") == "ALARM"
+    assert judge(alarm, {visible: [1, 0]}, before="ALARM") == "OK"
+
+
+def test_metrics_are_those_that_functions_write(
+    alarms: dict[str, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN what the runtime writes for a request and for a start that failed, and what a batch handler counts
+    config = {"project": "credit-risk", "function": "predict"}
+    service: Any = SimpleNamespace(config=config, init={"open": 1.0})
+    Metrics(service).write(Reply(200, {}, b""), alias="live", request_id="1")
+    for function in ("predict", "score"):
+        write_failed_init("credit-risk", function, ValueError("no artifact"))
+    written = set()
+    for line in capsys.readouterr().out.splitlines():
+        emf = json.loads(line)
+        for directive in emf.get("_aws", {}).get("CloudWatchMetrics", []):
+            dimensions = tuple((name, emf[name]) for name in directive["Dimensions"][0])
+            written |= {(directive["Namespace"], m["Name"], dimensions) for m in directive["Metrics"]}
+    handler = ROOT / "framework/sls_ml/provider/aws/templates/objects_handler.py"
+    assert 'METRICS.set_default_dimensions(function="$function", alias=' in handler.read_text()
+    for node in ast.walk(ast.parse(handler.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "count":
+            own = (("function", "score"), ("alias", "live"))
+            written |= {("sls-ml/credit-risk", each.arg, own) for each in node.keywords if each.arg}
+    # WHEN the alarms' own metrics are looked up
+    wanted = set()
+    for alarm in alarms.values():
+        for metric in [q["MetricStat"]["Metric"] for q in alarm.get("Metrics", [])[:-1]] or [alarm]:
+            if not metric["Namespace"].startswith("AWS/"):
+                dimensions = tuple((each["Name"], each["Value"]) for each in metric["Dimensions"])
+                wanted.add((metric["Namespace"], metric["MetricName"], dimensions))
+    # THEN each of them is written
+    assert wanted <= written
+
+
+def test_each_alarm_says_what_to_do_and_where_to_read_on(alarms: dict[str, dict[str, Any]]) -> None:
+    # GIVEN the sections of the runbook
+    runbook = (ROOT / "docs/runbook.md").read_text()
+    sections = {title.lower().replace(" ", "-") for title in re.findall(r"^## (.+)$", runbook, re.MULTILINE)}
+    # WHEN an alarm's description is read
+    for alarm in alarms.values():
+        words, _, anchor = alarm["AlarmDescription"].rpartition(" docs/runbook.md#")
+        # THEN it names a section that there is, after a sentence on what to do
+        assert anchor in sections
+        assert words.count(". ") >= 1
+        assert len(alarm["AlarmDescription"]) <= 1024
+    # AND the runbook has no section that no alarm leads to
+    assert sections == {alarm["AlarmDescription"].rpartition("#")[2] for alarm in alarms.values()}
+
+
+def test_alarms_tell_the_topic_only_where_somebody_listens(make: Any) -> None:
+    # GIVEN a deployment with an address and one without
+    packages = {"predict": make.package("predict")}
+    with_address = make.deployment(make.function(), notify=("ops@example.org",))
+    # WHEN both are rendered
+    told = json.loads(render(with_address, packages).template)["Resources"]
+    silent = json.loads(render(make.deployment(make.function()), packages).template)["Resources"]
+    # THEN there is a topic, and each alarm sends its rise and its end to it, only in the first
+    assert told["PredictFailedAlarm"]["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert told["PredictFailedAlarm"]["Properties"]["OKActions"] == [{"Ref": "AlarmTopic"}]
+    assert "AlarmTopic" not in silent
+    assert "AlarmActions" not in silent["PredictFailedAlarm"]["Properties"]
