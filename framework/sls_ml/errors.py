@@ -9,7 +9,8 @@
     +-- ParityError         7  the converted model does not predict as the original
     +-- ExternalError       8  credentials, network, disk, a missing bucket
     +-- ModelError          9  the model file or the sample is not usable
-        +-- ArtifactError   9  an artifact is corrupt, incomplete or of an unknown format
+    |   +-- ArtifactError   9  an artifact is corrupt, incomplete or of an unknown format
+    +-- BudgetError        10  a measurement exceeds the budget that was set for it
 
 Catch ``SlsMlError`` to handle all of them. Anything else that escapes is a bug in sls-ml (exit code 1).
 """
@@ -146,3 +147,9 @@ class ModelError(SlsMlError):
 
 class ArtifactError(ModelError):
     """An artifact is corrupt, incomplete, or in a format that this version does not read."""
+
+
+class BudgetError(SlsMlError):
+    """A measurement exceeds the budget that was set for it."""
+
+    exit_code = 10

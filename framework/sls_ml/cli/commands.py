@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sls_ml import __version__
-from sls_ml.cli import deploying, describing, embedded, making, starting, using
+from sls_ml.cli import deploying, describing, embedded, making, measuring, starting, using
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,4 +36,5 @@ for _group, _commands in (
 ):
     for _command in _commands:
         app.command(rich_help_panel=_group)(_command)
+app.add_typer(measuring.bench, name="bench", rich_help_panel="Use")
 app.add_typer(embedded.app, name="local", rich_help_panel="Describe")

@@ -1,0 +1,1 @@
+"""What a function costs: time and memory of its starts, and money in a month."""
