@@ -20,12 +20,13 @@ The header is ``{"inputs", "outputs", "registers", "steps", "arrays"}``:
 - steps: ``[operation, register of the result, registers of the operands, parameters...]``, run in order
   for one row after the other. A value is a flat sequence of numbers or str, row-major. The operations
   and their parameters are the functions of `sls_ml_runtime.engines.lite_ops`.
-- arrays: ``[typecode, offset from the first array, count]``; a parameter names an array by its position.
+- arrays: ``[typecode, offset from the first array, bytes]``; a parameter names an array by its position.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from array import array
 from zlib import crc32
 
@@ -36,6 +37,7 @@ from sls_ml_runtime.signature import TYPECODES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from mmap import mmap
     from typing import Any
 
     from sls_ml_runtime.answer import Arrays
@@ -49,6 +51,8 @@ MAGIC = b"sls-lite"
 FORMAT = 1
 FIXED = 32
 """Bytes before the header."""
+MAPPED = 1 << 20
+"""From so many bytes on a file is mapped into memory."""
 
 
 class Engine:
@@ -68,14 +72,13 @@ class Engine:
     def __init__(self, artifact: Artifact) -> None:
         path = f"{artifact.folder}/model.lite"
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs more to import than this engine
-                content = file.read()
+            content = _content(path)
         except OSError as error:
             raise EngineError(f"{path}: {error.strerror}") from error
         self._load(content, path)
 
     @classmethod
-    def of(cls, content: bytes) -> Engine:
+    def of(cls, content: bytes | mmap) -> Engine:
         """The engine of the bytes of a model.lite file.
 
         Raises:
@@ -85,7 +88,7 @@ class Engine:
         engine._load(content, "model.lite")
         return engine
 
-    def _load(self, content: bytes, path: str) -> None:
+    def _load(self, content: bytes | mmap, path: str) -> None:
         program = Program(content, path)
         header = program.header
         self._inputs = [
@@ -141,6 +144,16 @@ class Engine:
         }
 
 
+def _content(path: str) -> bytes | mmap:
+    """The bytes of a file; a large one is mapped, so that what a row does not touch is not copied."""
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs more to import than this engine
+        if os.fstat(file.fileno()).st_size < MAPPED:
+            return file.read()
+        from mmap import ACCESS_READ, mmap
+
+        return mmap(file.fileno(), 0, access=ACCESS_READ)
+
+
 class Program:
     """The parts of a model.lite file.
 
@@ -153,7 +166,7 @@ class Program:
 
     __slots__ = ("_body", "header")
 
-    def __init__(self, content: bytes, path: str) -> None:
+    def __init__(self, content: bytes | mmap, path: str) -> None:
         number = int.from_bytes
         if content[:8] != MAGIC or len(content) < FIXED:
             raise EngineError(f"{path} is not a lite model")
@@ -170,17 +183,15 @@ class Program:
         self.header = json.loads(content[FIXED:end])
         self._body = view[end:]
 
-    def array(self, position: int) -> array[Any]:
-        """The array at this position of the header's list."""
-        typecode, offset, count = self.header["arrays"][position]
-        numbers = array(typecode)
-        numbers.frombytes(self._body[offset : offset + count * numbers.itemsize])
-        return numbers
+    def array(self, position: int) -> memoryview[Any]:
+        """The array at this position of the header's list, as it lies in the file."""
+        typecode, offset, length = self.header["arrays"][position]
+        return self._body[offset : offset + length].cast(typecode)
 
 
 def _bind(
     operation: str,
-    read: Callable[[int], array[Any]],
+    read: Callable[[int], memoryview[Any]],
     result: int,
     operands: Sequence[int],
     parameters: Sequence[Any],

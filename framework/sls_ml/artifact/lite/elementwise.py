@@ -129,18 +129,12 @@ def _comparison(node: Node) -> Sequence[Value]:
 
 def _power(node: Node) -> Sequence[Value]:
     base, exponent = (_side(node, value) for value in node.inputs)
-    if (
-        isinstance(base, Live)
-        and isinstance(exponent, np.ndarray)
-        and exponent.size
-        and (exponent == 2).all()
-    ):
-        return (
-            [combine(node, "mul", base, base)]
-            if exponent.size == 1
-            else [combine(node, "pow", base, exponent)]
-        )
-    return [combine(node, "pow", base, exponent)]
+    dtype = base.dtype if isinstance(base, Live) else dtype_of(node, base)
+    if dtype not in ("float32", "float64"):
+        raise node.refuse("it raises whole numbers")
+    if isinstance(base, Live) and isinstance(exponent, np.ndarray) and exponent.size == 1 and exponent == 2:
+        return [combine(node, "mul", base, base)]
+    return [combine(node, "pow", base, exponent, dtype)]
 
 
 def _where(node: Node) -> Sequence[Value]:
@@ -157,6 +151,35 @@ def _where(node: Node) -> Sequence[Value]:
     return [node.program.step("values.choose", filled, dtype, shape, axis, cost=0.3 + 0.05 * size)]
 
 
+def _bent(node: Node) -> Sequence[Value]:
+    """An activation that bends the negative values only."""
+    value = node.live()
+    alpha = float(node.attributes.get("alpha", 0.01 if node.operator == "LeakyRelu" else 1.0))
+    below = hold(node, value, None, 0.0)
+    if node.operator == "Elu":
+        below = combine(node, "sub", apply(node.program, "exp", below), _like(value, 1.0))
+    above = apply(node.program, "relu", value)
+    return [combine(node, "add", above, combine(node, "mul", below, _like(value, alpha)))]
+
+
+def _like(value: Live, number: float) -> Const:
+    """A number in a value's dtype."""
+    return np.array([number], np.dtype(value.dtype))
+
+
+def _batch_normalization(node: Node) -> Sequence[Value]:
+    if node.attributes.get("training_mode", 0):
+        raise node.refuse("it is in training")
+    value = node.live()
+    node.inner(value, 1)
+    scale, bias, mean, variance = (
+        node.const(place).reshape(-1, *[1] * (len(value.shape) - 2)) for place in range(1, 5)
+    )
+    factor = scale / np.sqrt(variance + np.asarray(node.attributes.get("epsilon", 1e-5), variance.dtype))
+    scaled = combine(node, "mul", combine(node, "sub", value, mean), factor)
+    return [combine(node, "add", scaled, bias)]
+
+
 def _clip(node: Node) -> Sequence[Value]:
     if node.version < 11:
         bounds: list[Any] = [node.attributes.get("min"), node.attributes.get("max")]
@@ -167,6 +190,8 @@ def _clip(node: Node) -> Sequence[Value]:
 
 def hold(node: Node, value: Live, lower: float | None, upper: float | None) -> Live:
     """Each value held within bounds."""
+    if lower is not None and upper is not None:
+        lower = min(lower, upper)
     limits = [None if bound is None or not np.isfinite(bound) else float(bound) for bound in (lower, upper)]
     return node.program.step(
         "values.hold", [value], value.dtype, value.shape, value.axis, *limits, cost=0.3 + 0.06 * value.size
@@ -199,8 +224,11 @@ LOWERINGS: dict[tuple[str, str], Lowering] = {
     **{("", operator): _test for operator in _TESTS},
     **{("", operator): _arithmetic for operator in _ARITHMETIC},
     **{("", operator): _comparison for operator in _COMPARISON},
+    ("", "BatchNormalization"): _batch_normalization,
     ("", "Clip"): _clip,
+    ("", "Elu"): _bent,
     ("", "IsInf"): _is_infinite,
+    ("", "LeakyRelu"): _bent,
     ("", "Pow"): _power,
     ("", "Where"): _where,
 }

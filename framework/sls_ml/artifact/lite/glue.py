@@ -184,17 +184,13 @@ def _concat(node: Node) -> Sequence[Value]:
         if len(lives) < len(node.inputs) or any(_form(live) != (*_form(first)[:2], 0) for live in lives):
             raise node.refuse("it works across rows")
         return [Stack(tuple(lives))]
-    axis = node.axis(first, 0)
-    parts = [
-        value if isinstance(value, Live) else constant(node, node.const(position), first.axis)
-        for position, value in enumerate(node.inputs)
-    ]
-    if {part.axis for part in parts} != {first.axis}:
+    if len(lives) < len(node.inputs) or {live.axis for live in lives} != {first.axis}:
         raise node.refuse("it lines rows up with other values")
-    joined = join(node, parts)
-    ends = np.cumsum([part.size for part in parts])
+    axis = node.axis(first, 0)
+    joined = join(node, lives)
+    ends = np.cumsum([live.size for live in lives])
     places = np.concatenate(
-        [positions_of(part) + end - part.size for part, end in zip(parts, ends, strict=True)], axis
+        [positions_of(live) + end - live.size for live, end in zip(lives, ends, strict=True)], axis
     )
     return [arranged(node.program, joined, places, first.axis)]
 
@@ -340,15 +336,27 @@ def _gather(node: Node) -> Sequence[Value]:
         return [Extent(sizes, rows, chosen.ndim == 0) if any(rows) else np.array(sizes).reshape(chosen.shape)]
     if isinstance(value, np.ndarray):
         live = node.live(1)
-        if value.ndim != 1:
-            raise node.refuse("it looks up in a matrix")
-        return [at(node, value, live, live.shape, live.axis)]
+        if value.ndim == 1:
+            return [at(node, value, live, live.shape, live.axis)]
+        return [_parts_at(node, value, live, axis)]
     if not isinstance(positions, np.ndarray):
         raise node.refuse("it looks up at positions that depend on the row")
     live = node.live()
     axis = node.inner(live, axis)
     places = np.take(positions_of(live), positions, axis)
     return [arranged(node.program, live, places, live.axis + (positions.ndim - 1 if axis < live.axis else 0))]
+
+
+def _parts_at(node: Node, table: Const, positions: Live, axis: int) -> Live:
+    """The parts of a constant at positions along its first dimension that depend on the row."""
+    if axis != 0 or dtype_of(node, table) == "string":
+        raise node.refuse("it looks texts up in a matrix, or columns")
+    shape = (*positions.shape, *table.shape[1:])
+    where, width = node.program.array(table), table[0].size
+    cost = 0.3 + positions.size * (0.1 + 0.01 * width)
+    return node.program.step(
+        "tables.parts_at", [positions], dtype_of(node, table), shape, positions.axis, where, width, cost=cost
+    )
 
 
 def _gather_elements(node: Node) -> Sequence[Value]:
@@ -404,7 +412,6 @@ LOWERINGS: dict[tuple[str, str], Lowering] = {
     ("", "Cast"): _cast,
     ("", "Concat"): _concat,
     ("", "ConstantOfShape"): _constant_of_shape,
-    ("", "Dropout"): _identity,
     ("", "Expand"): _expand,
     ("", "Flatten"): _flatten,
     ("", "Gather"): _gather,

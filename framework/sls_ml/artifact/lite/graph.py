@@ -18,7 +18,7 @@ from sls_ml.artifact.lite.program import Live, Program
 ROW_BUDGET = 3000.0
 """Microseconds that one row may take, as estimated: beyond them another engine serves better."""
 
-_LOWERINGS: dict[tuple[str, str], Lowering] = {
+OPERATORS: dict[tuple[str, str], Lowering] = {
     **elementwise.LOWERINGS,
     **encoders.LOWERINGS,
     **glue.LOWERINGS,
@@ -27,6 +27,7 @@ _LOWERINGS: dict[tuple[str, str], Lowering] = {
     **reductions.LOWERINGS,
     **trees.LOWERINGS,
 }
+"""The operators with a lowering, by domain and name."""
 _DTYPES: dict[int, str] = {
     TensorProto.FLOAT: "float32",
     TensorProto.DOUBLE: "float64",
@@ -111,7 +112,7 @@ def _results(
         "ai.onnx.ml",
     ):
         return dict(zip(proto.output, _folded(proto, versions, inputs), strict=True))
-    lowering = _LOWERINGS.get((domain, proto.op_type))
+    lowering = OPERATORS.get((domain, proto.op_type))
     if lowering is None:
         raise NotCovered(proto.op_type, "there is no such operation")
     node = Node(proto.op_type, versions.get(domain, 1), inputs, _attributes(proto), program)

@@ -111,6 +111,8 @@ def arranged(
         shape: The shape of the result where it is not that of `positions`.
     """
     flat = positions.reshape(-1)
+    if not flat.size:
+        raise NotCovered("shape", "nothing of a value is kept")
     shape = positions.shape if shape is None else shape
     if flat.size == value.size and np.array_equal(flat, np.arange(flat.size)):
         return replace(value, shape=shape, axis=axis)

@@ -62,6 +62,7 @@ class Program:
 
     def __init__(self) -> None:
         self._registers = 0
+        self._rounded: set[int] = set()
         self._steps: list[_Step] = []
         self._known: dict[str, Live] = {}
         self._arrays: list[npt.NDArray[Any]] = []
@@ -70,13 +71,19 @@ class Program:
 
     def input(self, name: str, dtype: str, rank: int, columns: list[int]) -> Live:
         """The values of a graph input of shape ``[N, len(columns)]``, or ``[N]`` for rank 1."""
-        live = Live(self._register(), dtype, (1, len(columns)) if rank == 2 else (1,), 0)
+        live = Live(self._register(dtype), dtype, (1, len(columns)) if rank == 2 else (1,), 0)
         self._inputs.append((live, name, columns))
         return live
 
-    def _register(self) -> int:
+    def _register(self, dtype: str) -> int:
         self._registers += 1
+        if dtype == "float32":
+            self._rounded.add(self._registers - 1)
         return self._registers - 1
+
+    def is_rounded(self, value: Live) -> bool:
+        """Whether all values are float32 numbers, though they may be taken for float64."""
+        return value.register in self._rounded
 
     def array(self, numbers: npt.ArrayLike) -> Position:
         """The position of a constant array; equal arrays are stored once.
@@ -120,7 +127,7 @@ class Program:
         registers = tuple(operand.register for operand in operands)
         key = json.dumps([operation, registers, dtype, shape, axis, parameters])
         if key not in self._known:
-            live = Live(self._register(), dtype, shape, axis)
+            live = Live(self._register(dtype), dtype, shape, axis)
             self._steps.append(_Step(operation, live.register, registers, parameters, cost))
             self._known[key] = live
         return self._known[key]
@@ -168,7 +175,7 @@ class Program:
         directory, body = [], bytearray()
         for position in arrays:
             numbers = self._arrays[position]
-            directory.append([_TYPECODES[numbers.dtype.str[1:]], len(body), numbers.size])
+            directory.append([_TYPECODES[numbers.dtype.str[1:]], len(body), numbers.nbytes])
             body += numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
             body += bytes(-len(body) % 8)
         return _file({**header, "arrays": directory}, bytes(body)), sum(step.cost for step in steps)

@@ -24,6 +24,7 @@ from sls_ml.artifact.lite.linear import (
 )
 from sls_ml.artifact.lite.node import Lowering, Node, Value, arranged
 from sls_ml.artifact.lite.program import Live
+from sls_ml_runtime.engines.lite_ops.trees import SMALL
 
 _MODES = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER"]
 _LEQ, _LT, _GTE, _GT, _EQ, _NEQ, _MEMBER = range(7)
@@ -105,9 +106,18 @@ class Forest:
         self.missing = np.append(self.missing, False)
         self.missing[place] = missing
 
-    def depth(self) -> float:
-        """The mean depth of the leaves over the trees, about."""
-        return float(np.log2(max(2.0, self.leaves / max(1, self.roots.size)))) + 1.0
+    def narrowed(self) -> Forest:
+        """The forest for float32 numbers only, which are below a bound if they are below it rounded down."""
+        with np.errstate(over="ignore"):
+            rounded = self.threshold.astype(np.float32)
+        down = np.nextafter(rounded, np.float32(-np.inf))
+        return replace(self, threshold=np.where(rounded > self.threshold, down, rounded))
+
+    def cost(self) -> float:
+        """An estimate of the time of the walks through all trees, in microseconds."""
+        trees = max(1, self.roots.size)
+        depth = float(np.log2(max(2.0, self.leaves / trees))) + 1.0
+        return trees * (0.15 + (0.06 if len(self.feature) <= SMALL else 0.15) * depth)
 
     def parameters(self, node: Node) -> list[Any]:
         """What the steps take of the forest."""
@@ -119,7 +129,7 @@ class Forest:
         sets = None
         if self.sets:
             stops = np.cumsum([0, *(len(members) for members in self.sets)])
-            flat = np.array([member for members in self.sets for member in members], self.threshold.dtype)
+            flat = np.array([member for members in self.sets for member in members], np.float64)
             sets = [program.array(stops.astype(np.int32)), program.array(flat)]
         return [program.array(self.roots.astype(np.int32)), nodes, missing, sets]
 
@@ -139,12 +149,22 @@ class Weights:
     weight: Numbers
 
 
-def _sum(node: Node, value: Live, forest: Forest, weights: Weights, base: Numbers, divisor: int) -> Live:
-    """The score of each target, as float32."""
+def _sum(
+    node: Node,
+    value: Live,
+    forest: Forest,
+    weights: Weights,
+    base: Numbers,
+    divisor: int = 1,
+    dtype: str = "float32",
+) -> Live:
+    """The score of each target."""
     program = node.program
+    if program.is_rounded(value):
+        forest = forest.narrowed()
     width = base.size
-    tail = [program.array(base), divisor, True]
-    cost = forest.roots.size * (0.15 + 0.1 * forest.depth())
+    tail = [program.array(base), divisor, dtype == "float32"]
+    cost = 1.0 + forest.cost()
     alone = np.array_equal(weights.leaf, np.arange(forest.leaves))
     trees = _targets_of_trees(forest, weights) if alone else None
     if trees is None:
@@ -159,7 +179,7 @@ def _sum(node: Node, value: Live, forest: Forest, weights: Weights, base: Number
         return program.step(
             "trees.targets_per_leaf",
             [value],
-            "float32",
+            dtype,
             (1, width),
             0,
             forest.parameters(node),
@@ -173,7 +193,7 @@ def _sum(node: Node, value: Live, forest: Forest, weights: Weights, base: Number
     return program.step(
         "trees.target_per_tree",
         [value],
-        "float32",
+        dtype,
         (1, width),
         0,
         sorted_forest.parameters(node),
@@ -332,7 +352,14 @@ def _regressor(node: Node) -> Sequence[Value]:
     targets = int(node.attributes.get("n_targets", 1))
     base = _base(node, targets)
     divisor = _divisor(node, forest, node.attributes.get("aggregate_function", "SUM"))
-    return [transformed(node, _sum(node, value, forest, weights, base, divisor))]
+    return [_score(node, _sum(node, value, forest, weights, base, divisor))]
+
+
+def _score(node: Node, scores: Live) -> Live:
+    """The scores after the transform, which ONNX Runtime leaves out where there is one target."""
+    if scores.size == 1 and node.attributes.get("post_transform") != "PROBIT":
+        return scores
+    return transformed(node, scores)
 
 
 def _base(node: Node, targets: int) -> Numbers:
@@ -349,13 +376,10 @@ def _ensemble(node: Node) -> Sequence[Value]:
     forest, weights = _new_forest(node, value.dtype == "float64")
     targets = int(node.attributes.get("n_targets", 1))
     divisor = _divisor(node, forest, node.attributes.get("aggregate_function", 1))
-    names = ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"]
-    transform = names[node.attributes.get("post_transform", 0)]
-    named = replace(node, attributes={"post_transform": transform})
-    scores = _sum(node, value, forest, weights, np.zeros(targets, np.float32), divisor)
-    if value.dtype == "float64":
-        scores = cast(node, scores, "float64")
-    return [transformed(named, scores)]
+    if node.attributes.get("post_transform", 0):
+        raise node.refuse("it transforms scores, which ONNX and ONNX Runtime number differently")
+    base = np.zeros(targets, np.float32)
+    return [_sum(node, value, forest, weights, base, divisor, value.dtype)]
 
 
 def _classifier(node: Node) -> Sequence[Value]:
@@ -369,7 +393,7 @@ def _classifier(node: Node) -> Sequence[Value]:
     partial = weights.leaf.size < forest.leaves * labels.size
     if partial and (weights.weight < 0).any() and not np.array_equal(weights.leaf, np.arange(forest.leaves)):
         raise node.refuse("its leaves leave out classes and have negative weights")
-    scores = _sum(node, value, forest, weights, _base(node, labels.size), 1)
+    scores = _sum(node, value, forest, weights, _base(node, labels.size))
     return [label_of_largest(node, scores, labels), transformed(node, scores)]
 
 
@@ -382,7 +406,7 @@ def _two_classes(
     bound = 0.5 if (weights.weight >= 0).all() else 0.0
     if classes == [0] and base.size < 2:
         start = base if base.size else np.zeros(1, np.float32)
-        score = _sum(node, value, forest, weights, start, 1)
+        score = _sum(node, value, forest, weights, start)
         match node.attributes.get("post_transform", "NONE"):
             case "LOGISTIC":
                 kind = "logistic"
@@ -393,7 +417,7 @@ def _two_classes(
         return [label_above(node, score, bound, labels), second_class(node, score, kind)]
     if base.size:
         raise node.refuse("its two classes have base values")
-    scores = _sum(node, value, forest, weights, np.zeros(2, np.float32), 1)
+    scores = _sum(node, value, forest, weights, np.zeros(2, np.float32))
     second = arranged(node.program, scores, np.array([[1]]), 0)
     if len(classes) == 2:
         if labels.dtype == object:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sls_ml_runtime.engines.lite import Registers, Step
 
-    Read = Callable[[int], array[Any]]
+    Read = Callable[[int], memoryview[Any]]
 
 _INFINITY = math.inf
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sls_ml_runtime.engines.lite import Registers, Step
 
-    Read = Callable[[int], array[Any]]
+    Read = Callable[[int], memoryview[Any]]
     Kernel = Callable[[Sequence[float], Sequence[float]], float]
 
 

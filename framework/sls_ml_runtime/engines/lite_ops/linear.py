@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sls_ml_runtime.engines.lite import Registers, Step
 
-    Read = Callable[[int], array[Any]]
+    Read = Callable[[int], memoryview[Any]]
 
 if sys.version_info >= (3, 12):
     from math import sumprod

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sls_ml_runtime.engines.lite import Registers, Step
 
-    Read = Callable[[int], array[Any]]
+    Read = Callable[[int], memoryview[Any]]
 
 
 def _numbers_at(read: Read, out: int, positions: int, numbers: int, rows: int) -> Step:
@@ -30,6 +30,17 @@ def _numbers_at(read: Read, out: int, positions: int, numbers: int, rows: int) -
 def _texts_at(_: Read, out: int, positions: int, texts: Sequence[str]) -> Step:
     """The constant texts at positions that a register holds."""
     return _at(out, positions, texts, 1)
+
+
+def _parts_at(read: Read, out: int, positions: int, numbers: int, width: int) -> Step:
+    """The parts, of `width` numbers each, of a constant at positions that a register holds."""
+    table = read(numbers).tolist()
+    parts = [table[start : start + width] for start in range(0, len(table), width)]
+
+    def step(registers: Registers) -> None:
+        registers[out] = [number for position in registers[positions] for number in parts[position]]
+
+    return step
 
 
 def _at(out: int, positions: int, table: Sequence[Any], rows: int) -> Step:
@@ -103,5 +114,6 @@ OPERATIONS: dict[str, Callable[..., Step]] = {
     "tables.map": _map,
     "tables.numbers_at": _numbers_at,
     "tables.one_hot": _one_hot,
+    "tables.parts_at": _parts_at,
     "tables.texts_at": _texts_at,
 }

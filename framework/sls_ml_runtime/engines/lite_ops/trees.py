@@ -11,6 +11,9 @@ from __future__ import annotations
 from array import array
 from itertools import accumulate, pairwise
 
+SMALL = 1 << 14
+"""Up to so many nodes are held as lists, which are faster to walk over but slower to load than arrays."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from sls_ml_runtime.engines.lite import Registers, Step
 
-    Read = Callable[[int], array[Any]]
+    Read = Callable[[int], memoryview[Any]]
     Leaves = Callable[[Sequence[float]], list[int]]
 
 
@@ -102,13 +105,13 @@ def _leaves(
         sets: Arrays of where each set starts (one more than sets) and of the members. A node of feature
             ``~f`` sends the members of the set whose number is its threshold to the left.
     """
-    feature, threshold, left, right = (read(position) for position in nodes)
+    columns: list[Sequence[Any]] = [read(position) for position in nodes]
+    if len(columns[0]) <= SMALL:
+        columns = [list(column) for column in columns]
+    feature, threshold, left, right = columns
     trees = read(roots).tolist()
     goes_left = None if missing is None else read(missing)
-    members: list[frozenset[float]] = []
-    if sets is not None:
-        starts, flat = (read(position) for position in sets)
-        members = [frozenset(flat[a:b]) for a, b in pairwise(starts)]
+    members = [] if sets is None else _members(*map(read, sets))
 
     def walk(row: Sequence[float]) -> list[int]:
         reached = []
@@ -142,6 +145,11 @@ def _leaves(
     if goes_left is None:
         return walk
     return lambda row: (walk_carefully if any(v != v for v in row) else walk)(row)  # noqa: PLR0124 - NaN
+
+
+def _members(starts: Sequence[int], flat: Sequence[float]) -> list[frozenset[float]]:
+    """The members of each set."""
+    return [frozenset(flat[start:stop]) for start, stop in pairwise(starts)]
 
 
 def _finish(
