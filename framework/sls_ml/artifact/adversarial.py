@@ -197,8 +197,5 @@ def _tied(frame: pd.DataFrame, inputs: list[dict[str, Any]]) -> pd.DataFrame | N
     ]
     if not places:
         return None
-    rounded = frame.copy()
-    for place in places:
-        name = frame.columns[place]
-        rounded[name] = frame[name].astype("float64").round(1)
-    return rounded
+    names = list(frame.columns[places])
+    return frame.assign(**frame[names].astype("float64").round(1))

@@ -46,9 +46,7 @@ class Sample:
             return frame.iloc[:, 0].tolist()
         numeric = all(dtype != "string" for dtype in self.dtypes)
         matrix = np.zeros((len(frame), self.width), dtype=np.float64 if numeric else object)
-        for place, position in enumerate(self.positions):
-            column = frame.iloc[:, place]
-            matrix[:, position] = column.to_numpy(dtype=matrix.dtype)
+        matrix[:, list(self.positions)] = frame.to_numpy(dtype=matrix.dtype)
         return matrix
 
     def rows(self, columns: Sequence[list[Any]]) -> pd.DataFrame:
@@ -296,6 +294,18 @@ def _is_text(column: pd.Series[Any]) -> bool:
     return len(present) > 0 and all(isinstance(value, str) for value in present)
 
 
+def _bare(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Give one of pandas' own nullable columns of numbers as numpy's, a missing value as NaN."""
+    import pandas as pd
+
+    types = pd.api.types
+    if not types.is_extension_array_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
+        return column
+    if types.is_float_dtype(column.dtype) or column.isna().any():
+        return column.astype("float64")
+    return column.astype("bool" if types.is_bool_dtype(column.dtype) else "int64")
+
+
 def _typed(
     frame: pd.DataFrame, form: Form, positions: tuple[int, ...], width: int, integers: set[int]
 ) -> Sample:
@@ -309,6 +319,7 @@ def _typed(
             column = column.infer_objects()
             if types.is_object_dtype(column.dtype) and column.isna().all():
                 column = column.astype("float64")
+        column = _bare(column)
         if _is_text(column):
             dtype = "string"
         elif types.is_bool_dtype(column.dtype):

@@ -15,6 +15,7 @@ from sls_ml.artifact.original import Original
 from sls_ml.artifact.sample import Sample
 
 _FLOAT32_MAX = 3.4028234663852886e38
+_PAST_FLOAT32 = 2.0**128
 _DOUBLE_MAX = 1.7976931348623157e308
 _HUGE = 1e300
 _FAR, _COARSE = 1e30, 1 << 48
@@ -27,6 +28,8 @@ _NAN = float("nan")
 _INFINITY = float("inf")
 _EXAMPLES = 3
 _SEARCHED = 1000
+_MANY = 16
+"""Beyond so many columns, those of a model without a ColumnTransformer are taken to be alike."""
 
 
 def inputs_of(judge: Original) -> list[dict[str, Any]]:
@@ -43,6 +46,8 @@ def inputs_of(judge: Original) -> list[dict[str, Any]]:
     if sample.form != "texts":
         texts = [place for place, dtype in enumerate(sample.dtypes) if dtype == "string"]
         nullable |= set(probe.survivors(texts, lambda place: missing_text(sample, place)))
+    limited = [place for place in numbers if place not in large and place not in categories]
+    ranges = probe.ranges([place for place in limited if probe.has(place)])
     inputs = []
     for place, (name, dtype) in enumerate(zip(names, sample.dtypes, strict=True)):
         found: dict[str, Any] = {
@@ -53,8 +58,7 @@ def inputs_of(judge: Original) -> list[dict[str, Any]]:
             "range": None,
             "categories": categories.get(place),
         }
-        if place in numbers and place not in large and place not in categories and probe.has(place):
-            found["range"] = probe.limits(place)
+        found["range"] = ranges.get(place)
         inputs.append(found)
     return inputs
 
@@ -81,10 +85,12 @@ def examples_of(judge: Original) -> list[dict[str, Any]]:
 
 def plain_table(frame: Any, dtypes: Sequence[str]) -> dict[str, list[Any]]:
     """Give each column as a list of JSON values: missing ones as None."""
-    return {
-        str(name): [plain(value, dtype) for value in frame.iloc[:, place].tolist()]
-        for place, (name, dtype) in enumerate(zip(frame.columns, dtypes, strict=True))
-    }
+    table = {}
+    for place, (name, dtype) in enumerate(zip(frame.columns, dtypes, strict=True)):
+        column = frame.iloc[:, place]
+        done = dtype.startswith("float") and column.dtype == "float64" and not column.isna().any()
+        table[str(name)] = column.tolist() if done else [plain(value, dtype) for value in column.tolist()]
+    return table
 
 
 def plain_rows(frame: Any, dtypes: Sequence[str]) -> list[dict[str, Any]]:
@@ -123,15 +129,28 @@ class _Probe:
     """Asks the model about changed copies of one row that it accepts, the fullest of the first ones."""
 
     def __init__(self, judge: Original) -> None:
+        from sklearn.compose import ColumnTransformer
+
         self._judge = judge
         first = judge.sample.frame.iloc[:_SEARCHED]
         full = first[~first.isna().any(axis=1)]
         rows = full if len(full) else first
         self._row = [column.tolist()[0] for _, column in rows.items()]
+        self._doubles = all(str(dtype) == "float64" for dtype in judge.sample.frame.dtypes)
+        self._uniform = not isinstance(structure.steps(judge.model)[0][1], ColumnTransformer)
 
     def accepts(self, changes: dict[int, Any]) -> bool:
-        row = [[changes.get(place, value)] for place, value in enumerate(self._row)]
-        return self._judge.accepts(self._judge.sample.rows(row))
+        """Tell whether the model answers the row with these columns changed."""
+        import numpy as np
+        import pandas as pd
+
+        row = [changes.get(place, value) for place, value in enumerate(self._row)]
+        sample = self._judge.sample
+        if self._doubles:
+            frame = pd.DataFrame(np.asarray([row], dtype=float), columns=sample.frame.columns)
+        else:
+            frame = sample.rows([[value] for value in row])
+        return self._judge.accepts(frame)
 
     def has(self, place: int) -> bool:
         """Tell whether the row has a number in this column."""
@@ -152,8 +171,25 @@ class _Probe:
             return list(places)
         if len(places) == 1:
             return []
+        if (
+            self._uniform
+            and len(places) > _MANY
+            and not any(
+                self.accepts({place: value(place)})
+                for place in (places[0], places[len(places) // 2], places[-1])
+            )
+        ):
+            return []
         middle = len(places) // 2
         return [*self.survivors(places[:middle], value), *self.survivors(places[middle:], value)]
+
+    def ranges(self, places: Sequence[int]) -> dict[int, list[float]]:
+        """Give the range of each column; those that end where float32 ends are found together."""
+        ends = (_FLOAT32_MAX, -_FLOAT32_MAX)
+        inside = all(self.accepts(dict.fromkeys(places, end)) for end in ends)
+        if inside and not any(self.survivors(places, beyond) for beyond in (_above, _below)):
+            return {place: [-_FLOAT32_MAX, _FLOAT32_MAX] for place in places}
+        return {place: self.limits(place) for place in places}
 
     def limits(self, place: int) -> list[float]:
         """Give the range around the row's own value that the model accepts, as far as that is an interval."""
@@ -165,7 +201,7 @@ class _Probe:
         outside = sign * _HUGE
         if self.accepts({place: outside}):
             return sign * _DOUBLE_MAX
-        if self.accepts({place: sign * _FLOAT32_MAX}) and not self.accepts({place: sign * 2.0**128}):
+        if self.accepts({place: sign * _FLOAT32_MAX}) and not self.accepts({place: sign * _PAST_FLOAT32}):
             return sign * _FLOAT32_MAX
         low, high = _rank(inside), _rank(outside)
         # Far out, where only an overflow can lie, a rough end inside the range will do.
@@ -173,6 +209,14 @@ class _Probe:
             middle = (low + high) // 2
             low, high = (middle, high) if self.accepts({place: _unrank(middle)}) else (low, middle)
         return _unrank(low)
+
+
+def _above(_: int) -> float:
+    return _PAST_FLOAT32
+
+
+def _below(_: int) -> float:
+    return -_PAST_FLOAT32
 
 
 def _rank(value: float) -> int:
