@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from sls_ml.errors import ModelError, Problem, SpecError
-from sls_ml.intent import alarms
+from sls_ml.intent import alarms, starting
 from sls_ml.intent.model import (
     Batch,
     Deployment,
@@ -52,7 +52,7 @@ def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]
     Raises:
         UnsupportedError: The spec uses a key that this version does not carry out.
         SpecError: Input and output places of batch functions overlap, or feed each other in a circle; or an
-            address to notify is none.
+            address to notify is none, or keys of a function contradict each other.
         ModelError: A model cannot be run by the engine that the spec names, or misses a join column.
     """
     refuse_unsupported(project)
@@ -80,6 +80,7 @@ def _function(
 ) -> Function:
     models = tuple(_model(model, project, *manifests[model]) for model in spec.model_names)
     batch = _batch(name, spec.objects) if spec.objects else None
+    start = starting.decide(name, spec, models)
     timeout = spec.timeout or (HTTP_TIMEOUT if batch is None else BATCH_TIMEOUT)
     watched = (
         alarms.http_alarms(project.alarms, spec.concurrency)
@@ -95,8 +96,8 @@ def _function(
         timeout=timeout,
         python=spec.python,
         architecture=spec.architecture,
-        start="plain",
-        concurrency=spec.concurrency,
+        start=start.kind,
+        concurrency=start.concurrency,
         observability=spec.observability or ("native" if batch is None else "powertools"),
         style=spec.style,
         environment=spec.environment,
@@ -104,6 +105,7 @@ def _function(
         log_retention=LOG_RETENTION,
         alarms=tuple(watched),
         charts=alarms.charts(batch),
+        start_reason=start.reason,
     )
 
 

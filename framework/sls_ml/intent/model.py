@@ -167,7 +167,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Function:
-    """One function. `memory` in MB, `timeout` in seconds, `log_retention` in days."""
+    """One function. `memory` in MB, `timeout` in seconds, `log_retention` in days.
+
+    `start_reason` says why it starts as it does; ``concurrency.provisioned`` is given if and only if `start`
+    is ``provisioned``.
+    """
 
     name: str
     models: tuple[ModelRef, ...]
@@ -186,6 +190,7 @@ class Function:
     log_retention: int
     alarms: tuple[Alarm, ...] = ()
     charts: tuple[Chart, ...] = ()
+    start_reason: str = ""
 
 
 @dataclass(frozen=True)

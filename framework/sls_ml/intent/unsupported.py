@@ -42,8 +42,6 @@ def _function_keys(function: Function) -> Iterator[str]:
     asked = [
         (function.schedule is not None, "schedule"),
         (function.package != "zip", f"package: {function.package} (only zip)"),
-        (function.start not in {"auto", "plain"}, f"start: {function.start} (only auto and plain)"),
-        (function.concurrency.provisioned is not None, "concurrency.provisioned"),
         (function.style != "function", f"style: {function.style} (only function)"),
         (function.follow is not None, "follow"),
         (function.observability not in {None, own}, f"observability: {function.observability} (only {own})"),

@@ -110,7 +110,6 @@ def test_functions_must_not_feed_a_circle() -> None:
         ({"predict": {"model": "credit", "http": {"auth": "jwt"}}}, {}, "functions.predict.http.auth: jwt"),
         ({"predict": {"model": "credit", "http": {"page": True}}}, {}, "functions.predict.http.page"),
         ({"predict": {"model": "credit", "http": {}, "package": "image"}}, {}, "package: image"),
-        ({"predict": {"model": "credit", "http": {}, "start": "snapstart"}}, {}, "start: snapstart"),
         ({"predict": {"model": "credit", "http": {}, "style": "chalice"}}, {}, "style: chalice"),
         ({"predict": {"model": "credit", "http": {}, "follow": "live"}}, {}, "follow"),
         ({"predict": {"model": "credit", "http": {}, "observability": "powertools"}}, {}, "observability"),

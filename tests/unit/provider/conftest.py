@@ -131,6 +131,9 @@ DEPLOYMENTS: dict[str, Deployment] = {
         ),
         store="s3://models/production",
     ),
+    "http-scaled": deployment(
+        function(start="provisioned", concurrency=Concurrency(provisioned=2, reserved=20, target=0.6))
+    ),
     "http-snapstart": deployment(function(start="snapstart", python="3.12")),
     "batch": deployment(function("score", batch=OWN)),
     "batch-existing-buckets": deployment(

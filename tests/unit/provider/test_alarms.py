@@ -1,8 +1,8 @@
 """What alarms do when metric data comes in, judged by the documented semantics of CloudWatch.
 
 moto keeps alarms but never judges them, so the small judge below does: it reads an alarm as rendered, takes
-the data of its periods, and applies metric math, M out of N, and the treatment of missing data as the user
-guide of CloudWatch describes them ("Using metric math", "Configuring how CloudWatch alarms treat missing data").
+the data of its periods, and applies metric math, M out of N, and the treatment of missing data as the
+user guide of CloudWatch says ("Using metric math", "Configuring how CloudWatch alarms treat missing data").
 """
 
 from __future__ import annotations

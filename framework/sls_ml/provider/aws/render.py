@@ -11,7 +11,7 @@ from typing import Any
 from sls_ml.errors import UnsupportedError
 from sls_ml.intent.model import Deployment, Function
 from sls_ml.package.model import Package
-from sls_ml.provider.aws import alarms, batch, cloudformation, dashboard, endpoint, iam, names
+from sls_ml.provider.aws import alarms, batch, cloudformation, dashboard, endpoint, iam, names, scaling
 from sls_ml.provider.aws.cloudformation import ACCOUNT, REGION, Resource, Value, attribute, ref, resource, sub
 from sls_ml.provider.aws.limits import LIMITS
 from sls_ml.provider.base import Rendered
@@ -201,6 +201,7 @@ def _resources(
     if function.start == "snapstart":
         versioned["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     yield from _release(function, package, versioned)
+    yield from scaling.resources(function, name)
     if function.http:
         yield from endpoint.resources(function, function.http, stack, deployment.region)
     if function.batch:
@@ -243,7 +244,7 @@ def _release(
     }
     if function.start == "provisioned":
         alias["ProvisionedConcurrencyConfig"] = {
-            "ProvisionedConcurrentExecutions": function.concurrency.provisioned or 1
+            "ProvisionedConcurrentExecutions": function.concurrency.provisioned
         }
     yield (
         names.logical_id(function.name, "Alias"),

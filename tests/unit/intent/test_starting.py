@@ -1,0 +1,103 @@
+"""How a function starts, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sls_ml.errors import SpecError
+from sls_ml.intent import starting
+from sls_ml.intent.model import ModelRef
+from sls_ml.spec.model import Function
+
+
+def model(megabytes: int) -> ModelRef:
+    size = megabytes * 10**6
+    return ModelRef("credit", "a" * 64, {"model.onnx": size}, "ort_capi", size <= 20 << 20, {})
+
+
+@pytest.mark.parametrize(
+    ("spec", "megabytes", "kind", "reason"),
+    [
+        ({"http": {}}, 1, "plain", "the models ride in the package"),
+        ({"http": {}}, 60, "plain", "60 MB of models are fetched at each start"),
+        ({"http": {}}, 300, "snapstart", "without a snapshot 300 MB of models are fetched at each start"),
+        (
+            {"http": {}, "python": "3.11"},
+            300,
+            "plain",
+            "300 MB of models are fetched at each start; a snapshot would save that, from Python 3.12 on",
+        ),
+        (
+            {"http": {}},
+            900,
+            "plain",
+            "900 MB of models are fetched at each start: too much for a snapshot's 512 MB of disk",
+        ),
+        (
+            {"objects": {}},
+            300,
+            "plain",
+            "300 MB of models are fetched at each start, and no caller of a batch waits for it",
+        ),
+        (
+            {"http": {}, "concurrency": {"provisioned": 3}},
+            1,
+            "provisioned",
+            "concurrency.provisioned asks for 3 that wait",
+        ),
+        ({"http": {}, "start": "snapstart"}, 1, "snapstart", "the spec asks for it"),
+        ({"http": {}, "start": "plain"}, 300, "plain", "the spec asks for it"),
+    ],
+)
+def test_auto_decides_by_the_models_and_says_why(
+    spec: dict[str, Any], megabytes: int, kind: str, reason: str
+) -> None:
+    # GIVEN a function and its model
+    # WHEN its start is decided
+    start = starting.decide("predict", Function.model_validate(spec), (model(megabytes),))
+    # THEN kind and reason are these
+    assert (start.kind, start.reason) == (kind, reason)
+
+
+def test_provisioned_without_a_number_is_one() -> None:
+    start = starting.decide("predict", Function.model_validate({"start": "provisioned"}), (model(1),))
+    assert start.concurrency.provisioned == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "key", "what"),
+    [
+        (
+            {"start": "snapstart", "concurrency": {"provisioned": 1}},
+            "functions.predict.concurrency.provisioned",
+            "start: snapstart excludes environments that wait",
+        ),
+        (
+            {"start": "plain", "concurrency": {"provisioned": 1}},
+            "functions.predict.concurrency.provisioned",
+            "start: plain excludes environments that wait",
+        ),
+        (
+            {"start": "snapstart", "python": "3.11"},
+            "functions.predict.start",
+            "snapshots need Python 3.12 or later",
+        ),
+        (
+            {"concurrency": {"provisioned": 5, "reserved": 4}},
+            "functions.predict.concurrency.reserved",
+            "5 cannot wait where 4 may run",
+        ),
+        (
+            {"start": "provisioned", "concurrency": {"reserved": 0}},
+            "functions.predict.concurrency.reserved",
+            "1 cannot wait where 0 may run",
+        ),
+    ],
+)
+def test_contradictions_are_named(spec: dict[str, Any], key: str, what: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        starting.decide("predict", Function.model_validate(spec), (model(1),))
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.what) == (key, what)
