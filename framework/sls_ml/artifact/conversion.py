@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from pydantic import TypeAdapter, ValidationError
+
 from sls_ml.artifact import adversarial, drift, parity, signature, slim, structure
 from sls_ml.artifact import manifest as manifests
 from sls_ml.artifact.artifact import Artifact
@@ -20,7 +22,7 @@ from sls_ml.artifact.original import Original, original
 from sls_ml.artifact.sample import fit_sample
 from sls_ml.artifact.source import read_model
 from sls_ml.errors import ModelError, ParityError, SlsMlError, UsageError
-from sls_ml.spec.model import Engine, Tolerance
+from sls_ml.spec.model import Engine, Name, Tolerance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,13 +76,17 @@ def build(
         ExternalError: An extra is not installed.
     """
     started = time.monotonic()
-    _check_engine(engine)
+    _check(name, engine)
     need("sklearn")
+    need("skl2onnx")
+    from sls_ml.artifact import converters
+
     # What a candidate graph fails on is said by the gate, not by the runtime on stderr.
     need("onnxruntime").set_default_logger_severity(4)
     estimator = read_model(Path(model), trust=trust) if isinstance(model, (str, Path)) else model
     with _step("read the sample"):
         judge = original(estimator, fit_sample(estimator, sample))
+        converters.check(estimator)
     limits = tolerance or Tolerance()
     with need("threadpoolctl").threadpool_limits(1):  # single rows are faster without threads
         with _step("find the signature"):
@@ -106,7 +112,15 @@ def build(
     return Artifact(manifest=manifest, files=files, report=report)
 
 
-def _check_engine(engine: str) -> None:
+def _check(name: str, engine: str) -> None:
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError as error:
+        raise UsageError(
+            f"{name!r} cannot be the name of a model.",
+            code="model-name",
+            mend="use up to 32 lower-case letters, digits and single hyphens, starting with a letter",
+        ) from error
     if engine not in get_args(Engine):
         raise UsageError(
             f"There is no engine {engine!r}.",
@@ -127,7 +141,7 @@ def _step(doing: str) -> Iterator[None]:
             f"The model cannot be converted: it failed to {doing}.",
             code="model-unsupported",
             why=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
-            mend="check that the model predicts its own sample; docs/models.md lists what converts",
+            mend="check that the model predicts its own sample; docs/estimators.md lists what converts",
         ) from error
 
 

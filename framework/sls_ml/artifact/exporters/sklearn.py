@@ -202,7 +202,7 @@ def _refusal(model: Any, error: Exception) -> ModelError:
         code="model-unsupported",
         where=step or structure.describe(model),
         why=f"{type(error).__name__}: {text[:300]}",
-        mend="replace this part by one that has an ONNX form; docs/models.md lists them",
+        mend="replace this part by one that has an ONNX form; docs/estimators.md lists them",
     )
 
 
