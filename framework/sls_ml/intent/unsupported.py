@@ -38,13 +38,11 @@ def _project_keys(project: Project) -> Iterator[str]:
 
 
 def _function_keys(function: Function) -> Iterator[str]:
-    own = "native" if function.objects is None else "powertools"
     asked = [
         (function.schedule is not None, "schedule"),
         (function.package != "zip", f"package: {function.package} (only zip)"),
         (function.style != "function", f"style: {function.style} (only function)"),
         (function.follow is not None, "follow"),
-        (function.observability not in {None, own}, f"observability: {function.observability} (only {own})"),
     ]
     if http := function.http:
         asked += [
@@ -53,6 +51,7 @@ def _function_keys(function: Function) -> Iterator[str]:
         ]
     if objects := function.objects:
         asked += [
+            (function.observability == "native", "observability: native (only powertools)"),
             (objects.format != "csv", f"objects.format: {objects.format} (only csv)"),
             (objects.output != "csv", f"objects.output: {objects.output} (only csv)"),
         ]

@@ -24,6 +24,7 @@ Generated = Callable[..., dict[str, bytes]]
 
 CASES: dict[str, tuple[tuple[Function, ...], bool]] = {
     "http": ((function(),), False),
+    "http-powertools": ((function(observability="powertools", models=(model(engine="lite"),)),), False),
     "objects": ((function("score", batch=batch(), timeout=300),), False),
     "two-models-vendored": (
         (
@@ -168,6 +169,10 @@ def test_config_says_nothing_of_stage_or_store(generated: Generated) -> None:
         (function(models=(model(engine="lite"),)), []),
         (function(), ["onnxruntime"]),
         (function(models=(model(engine="ort_python"),)), ["numpy", "onnxruntime"]),
+        (
+            function(models=(model(engine="lite"),), observability="powertools"),
+            ["aws-lambda-powertools", "jmespath", "typing-extensions"],
+        ),
         (
             function("score", batch=batch()),
             ["onnxruntime", "aws-lambda-powertools", "jmespath", "typing-extensions"],

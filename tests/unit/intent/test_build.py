@@ -112,7 +112,7 @@ def test_functions_must_not_feed_a_circle() -> None:
         ({"predict": {"model": "credit", "http": {}, "package": "image"}}, {}, "package: image"),
         ({"predict": {"model": "credit", "http": {}, "style": "chalice"}}, {}, "style: chalice"),
         ({"predict": {"model": "credit", "http": {}, "follow": "live"}}, {}, "follow"),
-        ({"predict": {"model": "credit", "http": {}, "observability": "powertools"}}, {}, "observability"),
+        ({"score": {"model": "credit", "objects": {}, "observability": "native"}}, {}, "observability"),
         ({"score": {"model": "credit", "objects": {"format": "parquet"}}}, {}, "objects.format: parquet"),
         ({"score": {"model": "credit", "schedule": "rate(1 day)"}}, {}, "schedule"),
         ({"predict": {"model": "credit", "http": {}}}, {"provider": "gcp"}, "provider: gcp"),

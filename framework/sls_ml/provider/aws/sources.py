@@ -19,8 +19,7 @@ def sources(deployment: Deployment) -> Mapping[PurePosixPath, Template]:
     chosen: dict[PurePosixPath, Template] = {}
     for function in deployment.functions:
         folder = PurePosixPath(function.name)
-        handler = "http_handler.py" if function.http else "objects_handler.py"
-        chosen[folder / "handler.py"] = Template(_text(handler))
+        chosen[folder / "handler.py"] = Template(_text(_handler(function)))
         chosen[folder / "hooks.py"] = Template(_text("hooks.py"), once=True)
     return chosen
 
@@ -34,9 +33,21 @@ def requirements(deployment: Deployment) -> Mapping[str, str]:
     return {function.name: _pins(function) for function in deployment.functions}
 
 
+def _handler(function: Function) -> str:
+    if function.batch:
+        return "objects_handler.py"
+    match function.observability:
+        case "native":
+            return "http_handler.py"
+        case "powertools":
+            return "http_powertools_handler.py"
+        case _:
+            assert_never(function.observability)
+
+
 def _pins(function: Function) -> str:
     needs = {need for model in function.models for need in _needs(model.engine)}
-    if function.batch:
+    if function.observability == "powertools":
         needs.add("powertools")
     return "".join((_PINS / f"{need}.txt").read_text("utf-8") for need in sorted(needs))
 
