@@ -25,7 +25,7 @@ class Converted:
         digest: sha256 of manifest.json, 64 hex digits.
         folder: Where the artifact lies.
         manifest: The parsed manifest.json.
-        bytes: Size of all hashed files.
+        bytes: Size of the files that the manifest lists.
         fresh: Whether it was converted just now.
     """
 
@@ -100,7 +100,7 @@ def find(project: Project, name: str, digest: str, *, fresh: bool = False) -> Co
             mend="restore the folder from version control, or convert again",
         )
     manifest = json.loads(text)
-    size = len(text) + sum(entry["bytes"] for entry in manifest["files"].values())
+    size = sum(entry["bytes"] for entry in manifest["files"].values())
     return Converted(name, digest, folder, manifest, size, fresh)
 
 

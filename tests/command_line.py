@@ -1,0 +1,54 @@
+"""Runs `sls-ml` as a user runs it, on copies of the samples."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """What a command printed with ``--json``."""
+        return json.loads(self.out)
+
+
+def run(folder: Path, *words: str, stdin: str | None = None) -> Done:
+    """Run ``sls-ml`` in a folder."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "sls_ml", *words],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(ROOT / "framework"), "NO_COLOR": "1", "COLUMNS": "120"},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def copy_sample(name: str, into: Path) -> Path:
+    """A sample with its checked-in artifacts and functions, in the layout of the repository."""
+    sample = into / "samples" / name
+    ignored = shutil.ignore_patterns(".sls-ml", "__pycache__")
+    shutil.copytree(ROOT / "samples" / name, sample, ignore=ignored)
+    for tree in ("artifacts", "handlers"):
+        shutil.copytree(ROOT / tree, into / tree, ignore=ignored)
+    return sample
