@@ -167,7 +167,7 @@ def target(project: Project) -> Target:
         return Target(region=project.region, stage=project.stage)
     from sls_ml.local import control
 
-    endpoint = control.up(project.folder)
+    endpoint = control.up(project.folder, project.region)
     return Target(
         region=endpoint.region,
         stage=LOCAL_STAGE,
