@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 GRAPH_NAME = "model"
-_TREES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
 
 
 def slim(model: Any, *, outputs: Mapping[str, str]) -> None:
@@ -22,8 +21,6 @@ def slim(model: Any, *, outputs: Mapping[str, str]) -> None:
     for node in graph.node:
         node.doc_string = ""
         node.name = ""
-        if node.domain == "ai.onnx.ml" and node.op_type in _TREES:
-            _slim_trees(node)
     _plain(model)
 
 
@@ -85,36 +82,6 @@ def _drop_unreached(graph: Any) -> None:
             kept.append(node)
     _replace(graph.node, reversed(kept))
     _keep(graph.initializer, lambda value: value.name in needed)
-
-
-def _slim_trees(node: Any) -> None:
-    """Drop what a tree ensemble carries without need: hit rates, zero tracks, zero weights of classes."""
-    attributes = {attribute.name: attribute for attribute in node.attribute}
-    drop = {"nodes_hitrates"}
-    tracks = attributes.get("nodes_missing_value_tracks_true")
-    if tracks is not None and not any(tracks.ints):
-        drop.add("nodes_missing_value_tracks_true")
-    _keep(node.attribute, lambda attribute: attribute.name not in drop)
-    weights = attributes.get("class_weights")
-    if weights is None or not weights.floats:
-        return
-    # A binary ensemble with one class of weights reads its sign from them: leave these alone.
-    if len(set(attributes["class_ids"].ints)) < 2:
-        return
-    trees, nodes = attributes["class_treeids"].ints, attributes["class_nodeids"].ints
-    held = {(tree, at) for tree, at, weight in zip(trees, nodes, weights.floats, strict=True) if weight}
-    kept, last = [], None
-    for place, (tree, at, weight) in enumerate(zip(trees, nodes, weights.floats, strict=True)):
-        if weight or ((tree, at) not in held and (tree, at) != last):
-            kept.append(place)
-        last = (tree, at)
-    classes = {attributes["class_ids"].ints[place] for place in kept}
-    if classes != set(attributes["class_ids"].ints):
-        return
-    for name in ("class_ids", "class_treeids", "class_nodeids"):
-        values = attributes[name].ints
-        _replace(values, [values[place] for place in kept])
-    _replace(weights.floats, [weights.floats[place] for place in kept])
 
 
 def _keep(field: Any, wanted: Any) -> None:
