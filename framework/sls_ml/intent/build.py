@@ -24,8 +24,8 @@ from sls_ml.intent.model import (
     WriteObjects,
 )
 from sls_ml.intent.unsupported import refuse_unsupported
+from sls_ml.spec.model import Aws, Objects, Project, Secret
 from sls_ml.spec.model import Function as FunctionSpec
-from sls_ml.spec.model import Objects, Project, Secret
 
 BUNDLE_LIMIT = 20 << 20
 """Artifacts up to this many bytes ride in the package; larger ones are fetched from the store at start."""
@@ -52,9 +52,12 @@ def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]
     Raises:
         UnsupportedError: The spec uses a key that this version does not carry out.
         SpecError: Input and output places of batch functions overlap, or feed each other in a circle; or an
-            address to notify is none, or keys of a function contradict each other.
+            address to notify is none, keys of a function contradict each other, or are for another provider.
         ModelError: A model cannot be run by the engine that the spec names, or misses a join column.
     """
+    if project.provider != "aws" and project.aws != Aws():
+        problem = Problem("aws", None, f"the provider is {project.provider}", "leave the key out")
+        raise SpecError("keys for another provider", code="foreign-key", problems=(problem,))
     refuse_unsupported(project)
     _refuse_addresses(project.alarms.notify)
     functions = tuple(_function(name, spec, project, manifests) for name, spec in project.functions.items())
@@ -69,6 +72,7 @@ def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]
         functions=functions,
         rollout=project.rollout,
         notify=project.alarms.notify,
+        aws=project.aws,
     )
 
 

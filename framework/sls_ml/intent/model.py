@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sls_ml.spec.model import Architecture, Concurrency, Http, ProviderName, PythonVersion, Rollout, Secret
+from sls_ml.spec.model import (
+    Architecture,
+    Aws,
+    Concurrency,
+    Http,
+    ProviderName,
+    PythonVersion,
+    Rollout,
+    Secret,
+)
 
 EngineName = Literal["lite", "ort_capi", "ort_python"]
 
@@ -197,7 +206,7 @@ class Function:
 class Deployment:
     """Everything one stage of a project consists of, for one provider and region.
 
-    `notify` are the mail addresses that alarms go to.
+    `notify` are the mail addresses that alarms go to; `aws` is what only that provider reads.
     """
 
     project: str
@@ -209,3 +218,4 @@ class Deployment:
     functions: tuple[Function, ...]
     rollout: Rollout
     notify: tuple[str, ...] = ()
+    aws: Aws = field(default_factory=Aws)

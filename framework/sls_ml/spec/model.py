@@ -170,6 +170,54 @@ class Alarms(_Model):
     drift: float = Field(default=0.2, gt=0)
 
 
+def _matching(pattern: str, example: str) -> AfterValidator:
+    """Accept texts that match a pattern as a whole."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"such as {example}")
+        return value
+
+    return AfterValidator(check)
+
+
+_Subnet = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}", "subnet-0a1b2c3d4e5f67890")]
+_SecurityGroup = Annotated[str, _matching(r"sg-[0-9a-f]{8,17}", "sg-0a1b2c3d4e5f67890")]
+_Key = Annotated[
+    str,
+    _matching(
+        r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
+        "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    ),
+]
+_Policy = Annotated[
+    str,
+    _matching(
+        r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "arn:aws:iam::123456789012:policy/boundary"
+    ),
+]
+
+
+class Vpc(_Model):
+    """A network of your own that functions run in."""
+
+    subnets: tuple[_Subnet, ...] = Field(min_length=1)
+    security_groups: tuple[_SecurityGroup, ...] = Field(min_length=1)
+
+
+class Aws(_Model):
+    """What an account on AWS may ask of every function, and no other provider knows.
+
+    `kms` is the ARN of a key for logs, queues, the bucket and environments; `permissions_boundary` the ARN of
+    a policy that bounds every role.
+    """
+
+    vpc: Vpc | None = None
+    kms: _Key | None = None
+    permissions_boundary: _Policy | None = None
+
+
 class Canary(_Model):
     """Shift this percentage of the traffic first, and the rest after so many minutes."""
 
@@ -201,6 +249,7 @@ class Spec(_Model):
     functions: dict[Name, Function] = Field(min_length=1)
     alarms: Alarms = Alarms()
     rollout: Annotated[Rollout, BeforeValidator(_all_at_once)] = Rollout()
+    aws: Aws = Aws()
 
 
 class Project(Spec):

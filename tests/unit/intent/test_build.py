@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from sls_ml.errors import ModelError, SpecError, UnsupportedError
 from sls_ml.intent import build
@@ -185,3 +186,24 @@ def test_whoever_is_told_has_a_mail_address() -> None:
         "  alarms.notify (missing): 'ops' is not a mail address\n"
         "    such as ops@example.org"
     )
+
+
+def test_keys_of_aws_are_refused_for_another_provider() -> None:
+    keys = {"provider": "gcp", "aws": {"permissions_boundary": "arn:aws:iam::123456789012:policy/boundary"}}
+    with pytest.raises(SpecError) as caught:
+        build(project({"predict": {"model": "credit", "http": {}}}, **keys), {"credit": manifest()})
+    assert [(each.key, each.what) for each in caught.value.problems] == [("aws", "the provider is gcp")]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"kms": "arn:aws:kms:eu-west-1:123456789012:alias/mine"},
+        {"vpc": {"subnets": [], "security_groups": ["sg-0a1b2c3d"]}},
+        {"vpc": {"subnets": ["subnet-1"], "security_groups": ["sg-0a1b2c3d"]}},
+        {"permissions_boundary": "boundary"},
+    ],
+)
+def test_keys_of_aws_are_checked(keys: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        project({"predict": {"model": "credit", "http": {}}}, aws=keys)

@@ -24,7 +24,7 @@ from sls_ml.intent.model import (
     WriteObjects,
 )
 from sls_ml.package.model import Package
-from sls_ml.spec.model import Alarms, Concurrency, Http, Rollout, Secret
+from sls_ml.spec.model import Alarms, Aws, Concurrency, Http, Rollout, Secret
 
 
 def model(name: str = "credit", *, size: int = 40_000, bundled: bool = True) -> ModelRef:
@@ -114,6 +114,20 @@ DEPLOYMENTS: dict[str, Deployment] = {
         function(alarms=Alarms(error_rate=0.005, p99=200), concurrency=Concurrency(reserved=20)),
         function("score", batch=OWN),
         notify=("ops@example.org", "night@example.org"),
+    ),
+    "careful-account": deployment(
+        function(),
+        function("score", batch=OWN),
+        aws=Aws.model_validate(
+            {
+                "vpc": {
+                    "subnets": ["subnet-0a1b2c3d4e5f67890", "subnet-0b1b2c3d4e5f67890"],
+                    "security_groups": ["sg-0a1b2c3d4e5f67890"],
+                },
+                "kms": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+                "permissions_boundary": "arn:aws:iam::123456789012:policy/boundary",
+            }
+        ),
     ),
     "http": deployment(function()),
     "http-public": deployment(

@@ -20,6 +20,7 @@ from sls_ml.intent.model import (
 )
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import iam, render
+from sls_ml.spec.model import Aws
 
 SCOPE = iam.Scope(log_group="/aws/lambda/fn", store="store/models", queue="ScoreQueue")
 GRANTS: dict[Grant, tuple[list[str], Any]] = {
@@ -79,7 +80,7 @@ def test_no_policy_has_a_bare_wildcard(case: tuple[str, Deployment, dict[str, Pa
     _, deployment, packages = case
     # WHEN it is rendered
     resources = json.loads(render(deployment, packages).template)["Resources"]
-    # THEN no identity may do anything to everything
+    # THEN no identity may do anything to everything, but look at networks, which EC2 cannot narrow down
     for body in resources.values():
         properties = body["Properties"]
         documents = [each["PolicyDocument"] for each in properties.get("Policies", [])]
@@ -87,5 +88,66 @@ def test_no_policy_has_a_bare_wildcard(case: tuple[str, Deployment, dict[str, Pa
             documents.append(properties["PolicyDocument"])
         for document in documents:
             for statement in document["Statement"]:
-                assert statement["Resource"] != "*"
                 assert not [action for action in statement["Action"] if "*" in action]
+                if statement["Effect"] == "Allow" and statement["Resource"] == "*":
+                    assert statement["Sid"] == "SeeNetwork"
+                    assert all(action.startswith("ec2:Describe") for action in statement["Action"])
+
+
+def test_what_lambda_may_do_to_networks_the_functions_code_may_not(make: Any) -> None:
+    # GIVEN what a role needs in a VPC
+    see, join, deny = iam.use_network("fn")
+    # THEN each of these actions is denied to calls that come from inside the function
+    assert set(deny.actions) == {*see.actions, *join.actions}
+    assert (deny.effect, deny.resource) == ("Deny", "*")
+    assert deny.condition == {
+        "ArnEquals": {
+            "lambda:SourceFunctionArn": {
+                "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:fn"
+            }
+        }
+    }
+
+
+def test_every_service_that_a_resource_policy_lets_in_comes_from_this_account(
+    case: tuple[str, Deployment, dict[str, Package]],
+) -> None:
+    # GIVEN one of the deployments
+    _, deployment, packages = case
+    # WHEN it is rendered
+    resources = json.loads(render(deployment, packages).template)["Resources"]
+    # THEN a service of AWS acts for no other account
+    for body in resources.values():
+        if body["Type"] in {"AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"}:
+            for statement in body["Properties"]["PolicyDocument"]["Statement"]:
+                if statement["Effect"] == "Allow":
+                    account = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
+                    assert account == {"Fn::Sub": "${AWS::AccountId}"}
+        if body["Type"] == "AWS::Lambda::Permission" and body["Properties"]["Principal"] != "*":
+            assert body["Properties"]["SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+def test_a_boundary_bounds_every_role_and_a_key_is_used_everywhere(make: Any) -> None:
+    # GIVEN an account that asks for a boundary, a key and a network
+    key, boundary = "arn:aws:kms:eu-west-1:123456789012:key/1", "arn:aws:iam::123456789012:policy/boundary"
+    vpc = {"subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"]}
+    aws = Aws.model_validate({"kms": key, "permissions_boundary": boundary, "vpc": vpc})
+    batch = make.scoring(Place(None, "in/"), Place(None, "out/"))
+    deployment = make.deployment(make.function("score", batch=batch), aws=aws)
+    # WHEN it is rendered
+    resources = json.loads(render(deployment, {"score": make.package("score")}).template)["Resources"]
+    of_kind: dict[str, list[dict[str, Any]]] = {}
+    for body in resources.values():
+        of_kind.setdefault(body["Type"], []).append(body["Properties"])
+    # THEN roles are bounded, and logs, queues, bucket and environment encrypted with the key
+    assert {role["PermissionsBoundary"] for role in of_kind["AWS::IAM::Role"]} == {boundary}
+    assert {group["KmsKeyId"] for group in of_kind["AWS::Logs::LogGroup"]} == {key}
+    assert {queue["KmsMasterKeyId"] for queue in of_kind["AWS::SQS::Queue"]} == {key}
+    assert {function["KmsKeyArn"] for function in of_kind["AWS::Lambda::Function"]} == {key}
+    (bucket,) = of_kind["AWS::S3::Bucket"]
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"KMSMasterKeyID": key, "SSEAlgorithm": "aws:kms"}
+    # AND the role may use this key, and no other
+    (role,) = of_kind["AWS::IAM::Role"]
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert [each["Resource"] for each in statements if each["Action"][0].startswith("kms:")] == [key]

@@ -38,16 +38,20 @@ DEAD_LETTER_DAYS = 14
 _DAY = 24 * 60 * 60
 
 
-def data_bucket() -> dict[str, Resource]:
+def data_bucket(key: str | None) -> dict[str, Resource]:
     """The stack's own bucket, for functions that name none: it announces its objects to EventBridge.
 
     CloudFormation makes up its name: it outlives the stack, and a given name would stand in the way when
     the stack is deployed again.
+
+    Args:
+        key: ARN of the key that encrypts it; None for S3's own.
     """
     return private_bucket(
         names.DATA_BUCKET,
         {"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}},
         names.DATA_BUCKET_POLICY,
+        key=key,
     )
 
 
@@ -62,11 +66,17 @@ def uri(place: Place) -> Value:
     return sub(f"s3://{name}/{place.prefix}")
 
 
-def resources(function: Function, batch: Batch) -> Iterator[tuple[str, Resource]]:
+def resources(function: Function, batch: Batch, key: str | None) -> Iterator[tuple[str, Resource]]:
     """The rule, the queues and the mapping that bring the objects of a place to a function.
 
     Queues have no names of their own either: SQS refuses a name for a minute after its queue is deleted.
+
+    Args:
+        function: The function.
+        batch: What it scores.
+        key: ARN of the key that encrypts the queues; None for that of SQS.
     """
+    encryption = {"SqsManagedSseEnabled": True} if key is None else {"KmsMasterKeyId": key}
     queue = names.logical_id(function.name, "Queue")
     dead = names.logical_id(function.name, "DeadLetters")
     rule = names.logical_id(function.name, "Rule")
@@ -74,7 +84,7 @@ def resources(function: Function, batch: Batch) -> Iterator[tuple[str, Resource]
         dead,
         resource(
             "AWS::SQS::Queue",
-            {"MessageRetentionPeriod": DEAD_LETTER_DAYS * _DAY, "SqsManagedSseEnabled": True},
+            {"MessageRetentionPeriod": DEAD_LETTER_DAYS * _DAY, **encryption},
             function=function.name,
         ),
     )
@@ -85,8 +95,8 @@ def resources(function: Function, batch: Batch) -> Iterator[tuple[str, Resource]
             {
                 "MessageRetentionPeriod": QUEUE_DAYS * _DAY,
                 "RedrivePolicy": {"deadLetterTargetArn": attribute(dead, "Arn"), "maxReceiveCount": TRIES},
-                "SqsManagedSseEnabled": True,
                 "VisibilityTimeout": VISIBILITY * function.timeout,
+                **encryption,
             },
             function=function.name,
         ),

@@ -62,23 +62,28 @@ def resource(
     return body
 
 
-def private_bucket(bucket: str, properties: Mapping[str, Any], policy: str) -> dict[str, Resource]:
+def private_bucket(
+    bucket: str, properties: Mapping[str, Any], policy: str, *, key: str | None = None
+) -> dict[str, Resource]:
     """A bucket that nobody reaches from outside the account or without TLS, and outlives its stack.
 
     Args:
         bucket: Logical id of the bucket.
         properties: What this bucket has beyond that.
         policy: Logical id of its policy.
+        key: ARN of the key that its objects are encrypted with; None for S3's own.
     """
+    encryption: dict[str, Any] = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    if key is not None:
+        encryption = {
+            "BucketKeyEnabled": True,
+            "ServerSideEncryptionByDefault": {"KMSMasterKeyID": key, "SSEAlgorithm": "aws:kms"},
+        }
     return {
         bucket: resource(
             "AWS::S3::Bucket",
             {
-                "BucketEncryption": {
-                    "ServerSideEncryptionConfiguration": [
-                        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-                    ]
-                },
+                "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
                 "LifecycleConfiguration": {
                     "Rules": [
                         {

@@ -1,10 +1,10 @@
-"""What each role may do: a neutral grant becomes a statement, with the reason for it."""
+"""Roles and what each may do: a neutral grant becomes a statement, with the reason for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from sls_ml.intent.model import (
     Grant,
@@ -17,7 +17,17 @@ from sls_ml.intent.model import (
     WriteObjects,
 )
 from sls_ml.provider.aws import names
-from sls_ml.provider.aws.cloudformation import ACCOUNT, PARTITION, REGION, Value, attribute, ref, sub
+from sls_ml.provider.aws.cloudformation import (
+    ACCOUNT,
+    PARTITION,
+    REGION,
+    Resource,
+    Value,
+    attribute,
+    ref,
+    resource,
+    sub,
+)
 
 POLICY_VERSION = "2012-10-17"
 
@@ -31,12 +41,13 @@ class Statement:
     resource: Value
     reason: str
     condition: Mapping[str, Any] | None = None
+    effect: Literal["Allow", "Deny"] = "Allow"
 
     def document(self) -> dict[str, Any]:
         """The statement as IAM reads it."""
         body: dict[str, Any] = {
             "Sid": self.sid,
-            "Effect": "Allow",
+            "Effect": self.effect,
             "Action": sorted(self.actions),
             "Resource": self.resource,
         }
@@ -119,9 +130,84 @@ def _objects(place: Place) -> Value:
     return sub(f"arn:{PARTITION}:s3:::{bucket}/{place.prefix}*")
 
 
-def role_policy(grants: Iterable[Grant], scope: Scope) -> dict[str, Any]:
-    """The inline policy of a function's role: its grants and nothing else."""
-    return _policy(statement(grant, scope) for grant in dict.fromkeys(grants))
+def use_network(name: str) -> tuple[Statement, ...]:
+    """What Lambda needs in the name of a function's role to reach a VPC, and the function's code may not do.
+
+    Args:
+        name: The function's name on AWS.
+    """
+    look = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
+    change = (
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:UnassignPrivateIpAddresses",
+    )
+    return (
+        Statement(
+            sid="SeeNetwork",
+            actions=look,
+            resource="*",
+            reason="EC2 knows no resources for what only describes; Lambda asks when it joins the VPC.",
+        ),
+        Statement(
+            sid="JoinNetwork",
+            actions=change,
+            resource=sub(f"arn:{PARTITION}:ec2:{REGION}:{ACCOUNT}:*/*"),
+            reason="Interfaces have no id before Lambda makes them; it fails with a narrower pattern.",
+        ),
+        Statement(
+            sid="OnlyLambdaJoins",
+            actions=look + change,
+            resource="*",
+            reason="The two above are for Lambda itself: calls by the function's own code are refused.",
+            condition={
+                "ArnEquals": {
+                    "lambda:SourceFunctionArn": sub(
+                        f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
+                    )
+                }
+            },
+            effect="Deny",
+        ),
+    )
+
+
+def use_key(key: str, *, writes: bool) -> Statement:
+    """What a function needs to read what is encrypted with a key of the account, and to write it."""
+    return Statement(
+        sid="UseKey",
+        actions=("kms:Decrypt", "kms:GenerateDataKey") if writes else ("kms:Decrypt",),
+        resource=key,
+        reason="Environment, events and objects are encrypted with this key, on the project's own wish.",
+    )
+
+
+def role_policy(grants: Iterable[Grant], scope: Scope, more: Iterable[Statement] = ()) -> dict[str, Any]:
+    """The inline policy of a function's role: its grants, what its surroundings ask for, and nothing else."""
+    return policy([*(statement(grant, scope) for grant in dict.fromkeys(grants)), *more])
+
+
+def role(
+    name: str, service: str, document: Mapping[str, Any], *, boundary: str | None, function: str
+) -> Resource:
+    """A role that one service of AWS takes, with one inline policy.
+
+    Args:
+        name: Its name on AWS.
+        service: Such as ``lambda.amazonaws.com``.
+        document: The policy.
+        boundary: ARN of the policy that bounds it, or None.
+        function: The function that it belongs to.
+    """
+    properties: dict[str, Any] = {
+        "AssumeRolePolicyDocument": trust(service),
+        "Policies": [{"PolicyName": "grants", "PolicyDocument": document}],
+        "RoleName": name,
+    }
+    if boundary is not None:
+        properties["PermissionsBoundary"] = boundary
+    return resource("AWS::IAM::Role", properties, function=function)
 
 
 def invoke_policy(alias: str) -> dict[str, Any]:
@@ -130,7 +216,7 @@ def invoke_policy(alias: str) -> dict[str, Any]:
     Args:
         alias: Logical id of the alias.
     """
-    return _policy(
+    return policy(
         (
             Statement(
                 sid="CallUrl",
@@ -158,5 +244,6 @@ def trust(service: str) -> dict[str, Any]:
     }
 
 
-def _policy(statements: Iterable[Statement]) -> dict[str, Any]:
+def policy(statements: Iterable[Statement]) -> dict[str, Any]:
+    """Statements as a policy document."""
     return {"Version": POLICY_VERSION, "Statement": [each.document() for each in statements]}

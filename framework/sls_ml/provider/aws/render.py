@@ -15,7 +15,7 @@ from sls_ml.provider.aws import alarms, batch, cloudformation, dashboard, endpoi
 from sls_ml.provider.aws.cloudformation import ACCOUNT, REGION, Resource, Value, attribute, ref, resource, sub
 from sls_ml.provider.aws.limits import LIMITS
 from sls_ml.provider.base import Rendered
-from sls_ml.spec.model import Secret
+from sls_ml.spec.model import Aws, Secret
 
 HANDLER = "handler.handler"
 LEAST_DISK = 512
@@ -47,7 +47,7 @@ def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
     resources: dict[str, Resource] = {}
     outputs: dict[str, Any] = {}
     if any(_own_bucket(function) for function in deployment.functions):
-        resources |= batch.data_bucket()
+        resources |= batch.data_bucket(deployment.aws.kms)
         outputs[names.DATA_BUCKET] = _output("Bucket for batch input and output", ref(names.DATA_BUCKET))
     if deployment.notify:
         resources |= dict(alarms.topic(deployment.notify))
@@ -157,6 +157,7 @@ def _resources(
     name = names.function_name(stack, function.name)
     log_group = names.logical_id(function.name, "LogGroup")
     role = names.logical_id(function.name, "Role")
+    aws = deployment.aws
     scope = iam.Scope(
         log_group=names.log_group_name(name), store=store, queue=names.logical_id(function.name, "Queue")
     )
@@ -164,25 +165,25 @@ def _resources(
         log_group,
         resource(
             "AWS::Logs::LogGroup",
-            {"LogGroupName": scope.log_group, "RetentionInDays": function.log_retention},
+            {
+                "LogGroupName": scope.log_group,
+                "RetentionInDays": function.log_retention,
+                **({"KmsKeyId": aws.kms} if aws.kms else {}),
+            },
             function=function.name,
         ),
     )
     yield (
         role,
-        resource(
-            "AWS::IAM::Role",
-            {
-                "AssumeRolePolicyDocument": iam.trust("lambda.amazonaws.com"),
-                "Policies": [
-                    {"PolicyName": "grants", "PolicyDocument": iam.role_policy(function.grants, scope)}
-                ],
-                "RoleName": names.role_name(stack, function.name, deployment.region),
-            },
+        iam.role(
+            names.role_name(stack, function.name, deployment.region),
+            "lambda.amazonaws.com",
+            iam.role_policy(function.grants, scope, _surroundings(aws, name, function)),
+            boundary=aws.permissions_boundary,
             function=function.name,
         ),
     )
-    versioned = {
+    versioned: dict[str, Any] = {
         "Architectures": [function.architecture],
         "Code": {
             "S3Bucket": sub(names.package_bucket(ACCOUNT, REGION)),
@@ -200,13 +201,28 @@ def _resources(
     }
     if function.start == "snapstart":
         versioned["SnapStart"] = {"ApplyOn": "PublishedVersions"}
+    if aws.kms:
+        versioned["KmsKeyArn"] = aws.kms
+    if aws.vpc:
+        versioned["VpcConfig"] = {
+            "SecurityGroupIds": list(aws.vpc.security_groups),
+            "SubnetIds": list(aws.vpc.subnets),
+        }
     yield from _release(function, package, versioned)
     yield from scaling.resources(function, name)
     if function.http:
         yield from endpoint.resources(function, function.http, stack, deployment.region)
     if function.batch:
-        yield from batch.resources(function, function.batch)
+        yield from batch.resources(function, function.batch, aws.kms)
     yield from alarms.resources(deployment, function)
+
+
+def _surroundings(aws: Aws, name: str, function: Function) -> Iterator[iam.Statement]:
+    """What a role needs besides its grants, because the account asks for a key or a network."""
+    if aws.kms:
+        yield iam.use_key(aws.kms, writes=function.batch is not None)
+    if aws.vpc:
+        yield from iam.use_network(name)
 
 
 def _release(
