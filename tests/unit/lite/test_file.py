@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from array import array
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,9 @@ from sls_ml.artifact.lite import compile_lite
 from sls_ml_runtime.artifact import Artifact
 from sls_ml_runtime.engines.lite import Engine
 from sls_ml_runtime.errors import EngineError
+from sls_ml_runtime.signature import TYPECODES
 
-KEPT = Path(__file__).parent / "data"
+KEPT = Path(__file__).parent / "data" / "format-1"
 MANIFEST = {
     "tensors": [{"name": "x", "dtype": "float64", "columns": [0, 1], "rank": 2}],
     "outputs": [{"tensor": "y"}],
@@ -63,13 +66,29 @@ def test_arrays_lie_at_multiples_of_eight():
     assert (32 + length) % 8 == 0
 
 
-def test_reads_the_kept_file_of_format_1(as_numpy):
-    # GIVEN a file that an earlier version wrote
-    engine = Engine.of((KEPT / "format-1.lite").read_bytes())
+@pytest.mark.parametrize("name", sorted(file.stem for file in KEPT.glob("*.lite")))
+def test_reads_kept_files_of_format_1(name, as_numpy):
+    # GIVEN a file that an earlier version wrote, with columns and the answers of that version
+    engine = Engine.of((KEPT / f"{name}.lite").read_bytes())
+    kept = json.loads((KEPT / f"{name}.json").read_text())
+    columns = [
+        (
+            dtype,
+            values
+            if dtype == "string"
+            else array(TYPECODES[dtype], [nan if v is None else v for v in values]),
+        )
+        for dtype, values in kept["columns"]
+    ]
     # WHEN it runs
-    got = as_numpy(engine.run(ROWS))["y"]
+    got = as_numpy(engine.run(columns))
     # THEN it answers as it did then
-    np.testing.assert_allclose(got, [[0.41923, 0.32650, 0.25428], [0.23612, 0.32274, 0.44114]], atol=5e-6)
+    for key, values in as_numpy(kept["arrays"]).items():
+        assert got[key].dtype == values.dtype
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(got[key], values, rtol=1e-6, atol=1e-9)
+        else:
+            np.testing.assert_array_equal(got[key], values)
 
 
 def test_runs_from_the_artifact_folder(tmp_path, as_numpy):

@@ -102,7 +102,10 @@ def _side(node: Node, value: Value | None) -> Live | Const:
 
 
 def _unary(node: Node) -> Sequence[Value]:
-    return [apply(node.program, _UNARY[node.operator], node.live())]
+    value = node.live()
+    if value.dtype == "int64" and node.operator not in ("Abs", "Neg", "Sign"):
+        raise node.refuse("it works on whole numbers")
+    return [apply(node.program, _UNARY[node.operator], value)]
 
 
 def _test(node: Node) -> Sequence[Value]:
@@ -190,6 +193,8 @@ def _clip(node: Node) -> Sequence[Value]:
 
 def hold(node: Node, value: Live, lower: float | None, upper: float | None) -> Live:
     """Each value held within bounds."""
+    if value.dtype == "int64":
+        raise node.refuse("it works on whole numbers")
     if lower is not None and upper is not None:
         lower = min(lower, upper)
     limits = [None if bound is None or not np.isfinite(bound) else float(bound) for bound in (lower, upper)]

@@ -56,7 +56,7 @@ def compile_lite(
     """
     proto = onnx.load_from_string(model) if isinstance(model, bytes) else model
     program = Program()
-    versions = {entry.domain: entry.version for entry in proto.opset_import}
+    versions = {_domain(entry.domain): entry.version for entry in proto.opset_import}
     values: dict[str, Value] = {entry.name: _tensor(entry) for entry in proto.graph.initializer}
     values.update(_inputs(program, proto.graph, manifest["tensors"]))
     wanted = [output["tensor"] for output in manifest["outputs"]]
@@ -102,21 +102,28 @@ def _results(
     program: Program, proto: onnx.NodeProto, versions: Mapping[str, int], values: Mapping[str, Value]
 ) -> dict[str, Value]:
     """The values of a node's outputs."""
-    domain = "" if proto.domain == "ai.onnx" else proto.domain
+    domain = _domain(proto.domain)
     absent = [name for name in proto.input if name and name not in values]
     if absent:
         raise NotCovered(proto.op_type, f"{absent[0]} has no value")
     inputs = tuple(values[name] if name else None for name in proto.input)
-    if all(value is None or isinstance(value, np.ndarray) for value in inputs) and domain in (
-        "",
-        "ai.onnx.ml",
-    ):
-        return dict(zip(proto.output, _folded(proto, versions, inputs), strict=True))
+    constant = all(value is None or isinstance(value, np.ndarray) for value in inputs)
     lowering = OPERATORS.get((domain, proto.op_type))
-    if lowering is None:
+    if lowering is None and not constant:
         raise NotCovered(proto.op_type, "there is no such operation")
-    node = Node(proto.op_type, versions.get(domain, 1), inputs, _attributes(proto), program)
-    return {name: value for name, value in zip(proto.output, lowering(node), strict=False) if name}
+    try:
+        if constant or lowering is None:
+            results: Sequence[Value] = _folded(proto, versions, inputs)
+        else:
+            node = Node(proto.op_type, versions.get(domain, 1), inputs, _attributes(proto), program)
+            results = lowering(node)
+    except (AttributeError, IndexError, KeyError, NotImplementedError, TypeError, ValueError) as error:
+        raise NotCovered(proto.op_type, f"it has an unforeseen form ({error!r})") from error
+    return {name: value for name, value in zip(proto.output, results, strict=False) if name}
+
+
+def _domain(name: str) -> str:
+    return "" if name == "ai.onnx" else name
 
 
 def _folded(

@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import onnx
+from onnx import helper, numpy_helper
 
 from sls_ml.artifact.lite.elementwise import combine
 from sls_ml.artifact.lite.glue import at
@@ -146,14 +148,26 @@ def _cdist(node: Node) -> Sequence[Value]:
 def _scan(node: Node) -> Sequence[Value]:
     """The distances that skl2onnx computes by scanning over the stored rows; shape ``[stored rows, N]``."""
     body = node.attributes["body"]
-    work = [entry for entry in body.node if entry.op_type not in ("Identity", "Constant")]
+    work = [entry for entry in body.node if entry.op_type != "Identity"]
     kind = _BODIES.get(tuple(entry.op_type for entry in work))
-    names = [entry.name for entry in body.input]
-    if kind is None or node.attributes["num_scan_inputs"] != 1 or sorted(work[0].input) != sorted(names):
+    if kind is None or node.attributes["num_scan_inputs"] != 1 or not _measures(body, work):
         raise node.refuse("it does something else than measure distances")
     value = node.live(0)
     found = _distances(node, value, node.const(1), kind, value.dtype)
     return [value, replace(found, shape=found.shape[::-1], axis=1)]
+
+
+def _measures(body: onnx.GraphProto, work: Sequence[onnx.NodeProto]) -> bool:
+    """Whether the nodes are a chain from the body's inputs to a sum over the last of two dimensions."""
+    last = work[-1]
+    axes = [numpy_helper.to_array(entry).tolist() for entry in body.initializer if entry.name in last.input]
+    attributes = {entry.name: helper.get_attribute_value(entry) for entry in last.attribute}
+    return (
+        sorted(work[0].input) == sorted(entry.name for entry in body.input)
+        and all(after.input[0] == before.output[0] for before, after in pairwise(work))
+        and (axes or [attributes.get("axes")]) == [[1]]
+        and attributes.get("keepdims", 1) == 0
+    )
 
 
 LOWERINGS: dict[tuple[str, str], Lowering] = {

@@ -22,6 +22,8 @@ _REDUCTIONS = {
     "ReduceSum": "sum",
     "ReduceSumSquare": "sum_square",
 }
+_WHOLE = ("ReduceL1", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare")
+"""Those that give whole numbers for whole numbers."""
 
 
 def reduce_blocks(node: Node, value: Live, axes: Sequence[int], kind: str, dtype: str, keep: bool) -> Live:
@@ -52,6 +54,8 @@ def reduce_blocks(node: Node, value: Live, axes: Sequence[int], kind: str, dtype
 
 def _reduce(node: Node) -> Sequence[Value]:
     value = node.live()
+    if value.dtype == "int64" and node.operator not in _WHOLE:
+        raise node.refuse("it works on whole numbers")
     if node.given(1):
         axes = [int(axis) for axis in node.const(1).reshape(-1)]
     else:
