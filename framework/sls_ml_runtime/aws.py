@@ -133,7 +133,8 @@ def request(event: dict[str, Any]) -> tuple[str, str, dict[str, str], bytes]:
 
 def response(status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
     """The result of a handler for a function URL or HTTP API (payload format 2.0); bytes travel as base64."""
-    if headers.get("content-type", "").startswith(("application/json", "text/")):
+    kind = headers.get("content-type", "text/")
+    if kind.startswith(("application/json", "text/")) and "content-encoding" not in headers:
         text, encoded = body.decode(), False
         size = len(body) + body.count(b'"') + body.count(b"\\")  # in the JSON around it these are escaped
     else:
@@ -142,9 +143,8 @@ def response(status: int, headers: dict[str, str], body: bytes) -> dict[str, Any
         text, encoded = b2a_base64(body, newline=False).decode(), True
         size = len(text)
     if size > MAX_RESPONSE:
-        message = "the answer is larger than Lambda sends: send fewer rows in a request"
-        content_type, body = refusal(Refusal(413, "answer-too-large", message))
-        return response(413, {"content-type": content_type}, body)
+        message = "the answer is larger than Lambda sends: accept gzip, or send fewer rows in a request"
+        return response(*refusal(Refusal(413, "answer-too-large", message)))
     return {"statusCode": status, "headers": headers, "body": text, "isBase64Encoded": encoded}
 
 

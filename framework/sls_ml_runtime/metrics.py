@@ -97,7 +97,8 @@ class Metrics:
         }
         if reply.refusal is not None:
             line["refused"] = reply.refusal.code
-            line["field"] = reply.refusal.field
+            known = reply.model is not None and reply.refusal.field in reply.model.signature.names
+            line["field"] = reply.refusal.field if known else None  # another name is the caller's own text
             line["row"] = reply.refusal.row
         if reply.error is not None:
             line["error"] = type(reply.error).__name__

@@ -6,6 +6,7 @@
 
 A request takes this way: path, method and media type find a `Route`; the body is inflated within its limit;
 the route's dialect reads rows from it; `Call.predict` runs hooks, signature and engine; the dialect writes.
+What the common request does not need (compression, dialects but rows) is imported when first asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from time import perf_counter
 
 from sls_ml_runtime.answer import answer
 from sls_ml_runtime.dialects import rows as plain
-from sls_ml_runtime.dialects.table import ROUTES, load
+from sls_ml_runtime.dialects.table import PAGE, ROUTES, foreign, load, refusal_at
 from sls_ml_runtime.errors import HookError, Refusal
 from sls_ml_runtime.signature import Signature, row_count
 
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
     Rows = Sequence[Mapping[str, Any]]
     Table = Mapping[str, Sequence[Any]]
     Headers = Mapping[str, str]
+    Routes = dict[str, dict[str, list["Route"]]]
 
 NO_LIMIT = 1 << 62
+COMPRESSED_FROM = 1024
+"""Answers of more bytes are compressed for clients that accept it."""
 
 
 class Model:
@@ -72,28 +76,52 @@ class Call:
     """One request on its way to a model, as a dialect sees it.
 
     Attributes:
-        model: The model that the path names.
-        path: The path, with single slashes.
+        service: The service that was asked.
+        model: The model that the path names; about a path that names none, the first.
         headers: Headers with lower-case names.
         body: The body, inflated.
         rows: Rows of the request, known after `predict`.
+        refusal: Writes refusals in the dialect's form.
     """
 
-    __slots__ = ("_service", "body", "headers", "model", "path", "rows")
+    __slots__ = ("body", "headers", "model", "refusal", "rows", "service")
 
-    def __init__(self, service: Service, model: Model, path: str, headers: Headers, body: bytes) -> None:
-        self._service = service
+    def __init__(
+        self, service: Service, model: Model, headers: Headers, body: bytes, refusal: WriteRefusal
+    ) -> None:
+        self.service = service
         self.model = model
-        self.path = path
         self.headers = headers
         self.body = body
         self.rows = 0
+        self.refusal = refusal
 
-    def predict(self, given: list[dict[str, Any]] | dict[str, list[Any]]) -> dict[str, Any]:
+    def choose(self, *offers: str) -> str:
+        """The one of these media types that the client likes best.
+
+        Raises:
+            Refusal: 406, it accepts none of them.
+        """
+        accepted = self.headers.get("accept")
+        if not accepted or accepted == "*/*" or accepted == offers[0]:
+            return offers[0]
+        from sls_ml_runtime.content import choose
+
+        chosen = choose(accepted, offers)
+        if chosen is None:
+            raise Refusal(406, "not-acceptable", f"the answer is {' or '.join(offers)}")
+        return chosen
+
+    def hand_over(self, document: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+        """Let the dialect answer that a document of another form is written in."""
+        operation, self.refusal = load(foreign(document))
+        return operation(self)
+
+    def predict(self, given: list[dict[str, Any]] | dict[str, Any]) -> dict[str, Any]:
         """Run the user's hooks and the model.
 
         Args:
-            given: A list of rows, or a table: a dict of lists.
+            given: A list of rows, or a table: a dict of lists or arrays.
 
         Returns:
             The plain answer.
@@ -101,7 +129,7 @@ class Call:
         Raises:
             Refusal: 413 or 422.
         """
-        service = self._service
+        service = self.service
         self.rows = _count(given)
         if self.rows > service.max_rows:
             message = f"{self.rows} rows in one request; this function takes {service.max_rows}"
@@ -113,7 +141,12 @@ class Call:
         columns = self.model.columns(given)
         self.rows = row_count(columns)
         result = self.model.predict(columns)
-        return result if service.after is None else service.after(result)
+        if service.after is None:
+            return result
+        result = service.after(result)
+        if not isinstance(result, dict):
+            raise HookError("after(result) must return a dict")
+        return result
 
 
 class Reply:
@@ -124,7 +157,7 @@ class Reply:
     Attributes:
         status: HTTP status.
         headers: Response headers with lower-case names.
-        body: Response body.
+        body: Response body; a server leaves it out when it answers HEAD.
         method: The request's method.
         path: The request's path with single slashes; of an unknown path only that it is unknown.
         model: The model asked, or None.
@@ -163,21 +196,21 @@ class Reply:
 
 
 class Route:
-    """What answers one method and path: an operation of a dialect, for one model."""
+    """What answers one method and path: an operation of a dialect, for one model or for the whole service."""
 
-    __slots__ = ("media", "model", "operation", "refusal")
+    __slots__ = ("_loaded", "media", "model", "operation")
 
-    def __init__(self, media: tuple[str, ...] | None, operation: str, model: Model) -> None:
+    def __init__(self, media: tuple[str, ...] | None, operation: str, model: Model | None) -> None:
         self.media = media
-        self.operation: str | Operation = operation
-        self.refusal: WriteRefusal = plain.refusal
+        self.operation = operation
         self.model = model
+        self._loaded: tuple[Operation, WriteRefusal] | None = None
 
-    def load(self) -> Operation:
-        """The operation's function, its dialect imported at the first call."""
-        if isinstance(self.operation, str):
-            self.operation, self.refusal = load(self.operation)
-        return self.operation
+    def load(self) -> tuple[Operation, WriteRefusal]:
+        """The function that answers, and the one that writes refusals; imported at the first call."""
+        if self._loaded is None:
+            self._loaded = load(self.operation)
+        return self._loaded
 
 
 class Service:
@@ -212,22 +245,26 @@ class Service:
         self.cors: list[str] = http.get("cors", [])
         self.before: Callable[[Any], Any] | None = getattr(hooks, "before", None)
         self.after: Callable[[Any], Any] | None = getattr(hooks, "after", None)
-        self._pages: dict[str, Callable[[], dict[str, Any]]] = {
-            "/health": self.health,
-            "/ready": self.ready,
-            "/metadata": self.metadata,
-        }
-        self._routes = self._expand()
+        self._routes = self._expand((*ROUTES, PAGE) if http.get("page") else ROUTES)
 
-    def _expand(self) -> dict[str, dict[str, list[Route]]]:
-        """Path to method to routes, with the models' names in place of ``*``."""
-        routes: dict[str, dict[str, list[Route]]] = {}
-        single = len(self.models) == 1
-        for method, pattern, media, operation in ROUTES:
-            for name, model in self.models.items():
-                if single or "*" in pattern:
-                    methods = routes.setdefault(pattern.replace("*", name), {})
+    @property
+    def version(self) -> str:
+        """The version of this runtime, as config.json pins it."""
+        version: str = self.config["runtime"]["version"]
+        return version
+
+    def _expand(self, table: Sequence[tuple[str, str, tuple[str, ...] | None, str]]) -> Routes:
+        """Path to method to routes, with names and versions of the models in place of the signs for them."""
+        routes: Routes = {}
+        for method, pattern, media, operation in table:
+            if "*" in pattern:
+                for name, model in self.models.items():
+                    path = pattern.replace("*", name).replace("@", model.artifact.digest[:12])
+                    methods = routes.setdefault(path, {})
                     methods.setdefault(method, []).append(Route(media, operation, model))
+            elif media is None or len(self.models) == 1:
+                only = None if media is None else next(iter(self.models.values()))
+                routes.setdefault(pattern, {}).setdefault(method, []).append(Route(media, operation, only))
         return routes
 
     def respond(self, method: str, path: str, headers: Headers, body: bytes) -> Reply:
@@ -243,98 +280,93 @@ class Service:
         while "//" in path:
             path = path.replace("//", "/")
         path = path.rstrip("/") or "/"
+        if "%" in path:
+            path = _unquoted(path)
         reply = self._reply(method, path, headers, body)
         reply.method = method
+        if len(reply.body) > COMPRESSED_FROM:
+            self._compress(headers, reply)
         if self.cors:
-            self._allow_origin(headers.get("origin"), reply.headers)
+            from sls_ml_runtime.content import allow_origin
+
+            allow_origin(self.cors, method, headers.get("origin"), reply.headers)
         reply.milliseconds = (perf_counter() - started) * 1000
         return reply
 
     def _reply(self, method: str, path: str, headers: Headers, body: bytes) -> Reply:
         route = call = None
         try:
-            if method == "OPTIONS" and self.cors and (path in self._routes or path in self._pages):
-                reply = Reply(204, {}, b"")
-            elif path in self._pages and method in {"GET", "HEAD"}:
-                content = plain.write_json(self._pages[path]())
-                reply = Reply(200, {"content-type": plain.CONTENT_TYPE}, content)
+            if method == "OPTIONS" and path in self._routes:
+                reply = Reply(204, {"allow": ", ".join(self._methods(path))}, b"")
             else:
                 route = self._route(method, path, headers)
-                call = Call(self, route.model, path, headers, self._inflate(headers, body))
-                content_type, content = route.load()(call)
-                reply = Reply(200, {"content-type": content_type}, content)
-        except Refusal as refusal:
-            content_type, content = (route.refusal if route else plain.refusal)(refusal)
-            reply = Reply(refusal.status, {"content-type": content_type}, content)
-            reply.refusal = refusal
-            if refusal.status == 405:
+                operation, refusal = route.load()
+                model = route.model or next(iter(self.models.values()))
+                call = Call(self, model, headers, body, refusal)
+                if len(body) > self.max_body or "content-encoding" in headers:
+                    call.body = self._inflated(headers, body)
+                reply = Reply(200, *operation(call))
+        except Refusal as refused:
+            reply = Reply(*self._refusal_writer(path, call)(refused))
+            reply.refusal = refused
+            if refused.status == 405:
                 reply.headers["allow"] = ", ".join(self._methods(path))
         except Exception as error:  # noqa: BLE001 - whatever fails is a 500, told to the log without payload
             failed = Refusal(500, "internal-error", "the function failed; its log says where")
-            content_type, content = (route.refusal if route else plain.refusal)(failed)
-            reply = Reply(500, {"content-type": content_type}, content)
+            reply = Reply(*self._refusal_writer(path, call)(failed))
             reply.error = error
-        reply.path = path if route or path in self._routes or path in self._pages else "(unknown)"
+        reply.path = path if path in self._routes else "(unknown)"
         reply.model = route.model if route else None
         reply.rows = call.rows if call else 0
         return reply
 
     def _methods(self, path: str) -> list[str]:
-        return ["GET", "HEAD"] if path in self._pages else list(self._routes.get(path, ()))
+        methods = sorted(self._routes.get(path, ()))
+        return [*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"] if methods else []
+
+    def _refusal_writer(self, path: str, call: Call | None) -> WriteRefusal:
+        if call is not None:
+            return call.refusal
+        for routes in self._routes.get(path, {}).values():
+            return routes[0].load()[1]
+        return refusal_at(path)
 
     def _route(self, method: str, path: str, headers: Headers) -> Route:
         """Find the route of a request.
 
         Raises:
-            Refusal: 404, 405, 406 or 415.
+            Refusal: 404, 405 or 415.
         """
-        routes = self._routes.get(path, {}).get(method)
+        routes = self._routes.get(path, {}).get("GET" if method == "HEAD" else method)
         if routes is None:
             if allowed := self._methods(path):
                 raise Refusal(405, "wrong-method", f"{path} answers {', '.join(allowed)}")
-            known = ", ".join(sorted(self._routes.keys() | self._pages.keys()))
-            raise Refusal(404, "unknown-path", f"there is nothing here; this function answers {known}")
-        accepted = headers.get("accept", "")
-        if accepted and "*/*" not in accepted and "application/" not in accepted:
-            raise Refusal(406, "not-acceptable", "the answer is application/json")
+            message = "there is nothing here; GET /openapi.json tells what this function answers"
+            raise Refusal(404, "unknown-path", message)
+        if method != "POST":
+            return routes[0]
         kind, _, parameters = (headers.get("content-type") or plain.CONTENT_TYPE).lower().partition(";")
         for route in routes:
-            if route.media is None or kind.strip() in route.media:
-                if "charset" in parameters and "utf-8" not in parameters:
+            if route.media is not None and kind.strip() in route.media:
+                if "charset" in parameters and "utf-8" not in parameters and "utf8" not in parameters:
                     raise Refusal(415, "wrong-charset", "the body must be UTF-8")
                 return route
-        known = ", ".join(sorted({media for route in routes for media in route.media or ()}))
+        known = ", ".join(media for route in routes for media in route.media or ())
         raise Refusal(415, "wrong-media-type", f"the body must be {known}, as its content-type says")
 
-    def _inflate(self, headers: Headers, body: bytes) -> bytes:
-        """The body without its compression, within the limit.
+    def _inflated(self, headers: Headers, body: bytes) -> bytes:
+        from sls_ml_runtime.content import inflate
 
-        Raises:
-            Refusal: 400, 413 or 415.
-        """
-        encoding = headers.get("content-encoding", "identity")
-        if encoding == "gzip" and len(body) <= self.max_body:
-            import zlib
+        return inflate(headers.get("content-encoding", "identity"), body, self.max_body)
 
-            inflate = zlib.decompressobj(31)
-            try:
-                body = inflate.decompress(body, min(self.max_body + 1, NO_LIMIT))
-            except zlib.error as error:
-                raise Refusal(400, "bad-gzip", "the body is not the gzip that it says it is") from error
-            if len(body) <= self.max_body and not inflate.eof:
-                raise Refusal(400, "bad-gzip", "the compressed body is cut off")
-        elif encoding not in {"gzip", "identity"}:
-            raise Refusal(415, "wrong-encoding", "the body may be compressed with gzip, nothing else")
-        if len(body) > self.max_body:
-            raise Refusal(413, "too-large", f"this function takes bodies of {self.max_body} bytes")
-        return body
+    def _compress(self, headers: Headers, reply: Reply) -> None:
+        reply.headers["vary"] = "accept-encoding"
+        if accepted := headers.get("accept-encoding"):
+            from sls_ml_runtime.content import accepts_gzip, gzipped
 
-    def _allow_origin(self, origin: str | None, headers: dict[str, str]) -> None:
-        headers["vary"] = "origin"
-        if origin is not None and ("*" in self.cors or origin in self.cors):
-            headers["access-control-allow-origin"] = origin
-            headers["access-control-allow-methods"] = "GET, POST"
-            headers["access-control-allow-headers"] = "authorization, content-type, content-encoding"
+            if accepts_gzip(accepted):
+                reply.body = gzipped(reply.body)
+                reply.headers["content-encoding"] = "gzip"
 
     def warm(self) -> None:
         """Predict an example row with every model, without hooks, so that the first request is warm.
@@ -348,29 +380,14 @@ class Service:
             if example:
                 plain.write_json(model.predict(model.columns(example)))
 
-    def health(self) -> dict[str, Any]:
-        """The body of GET /health."""
-        return {"status": "ok"}
 
-    def ready(self) -> dict[str, Any]:
-        """The body of GET /ready: the models are loaded, or the function would not have started."""
-        digests = {name: model.artifact.digest[:12] for name, model in self.models.items()}
-        return {"status": "ready", "models": digests}
+def _unquoted(path: str) -> str:
+    from urllib.parse import unquote
 
-    def metadata(self) -> dict[str, Any]:
-        """The body of GET /metadata: what each model is, takes and returns."""
-        keys = ("kind", "inputs", "outputs", "classes", "example", "source")
-        return {
-            "function": self.config["function"],
-            "models": {
-                name: {"digest": model.artifact.digest, "engine": model.engine.name}
-                | {key: model.artifact.manifest.get(key) for key in keys}
-                for name, model in self.models.items()
-            },
-        }
+    return unquote(path)
 
 
-def _count(given: list[dict[str, Any]] | dict[str, list[Any]]) -> int:
+def _count(given: list[dict[str, Any]] | dict[str, Any]) -> int:
     if isinstance(given, list):
         return len(given)
     return max((len(values) for values in given.values()), default=0)

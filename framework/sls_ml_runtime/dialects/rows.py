@@ -6,6 +6,8 @@ Four bodies are understood::
     [{"age": 41, "city": "Bern"}, ...]
     {"age": 41, "city": "Bern"}
     {"columns": {"age": [41, ...], "city": ["Bern", ...]}}
+
+A body with the keys of another dialect (Open Inference Protocol, MLflow) is handed to that one.
 """
 
 from __future__ import annotations
@@ -26,24 +28,37 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32
 CONTENT_TYPE = "application/json"
 
+_FOREIGN = {"inputs", "instances", "dataframe_split", "dataframe_records"}
+
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 _BRACKETS = b"[]{}"
 _NOT_BRACKETS = bytes(code for code in range(256) if code not in _BRACKETS)
 
 
-def predict(call: Call) -> tuple[str, bytes]:
+def predict(call: Call) -> tuple[dict[str, str], bytes]:
     """Answer a body of rows or columns with the plain answer."""
-    return CONTENT_TYPE, write_json(call.predict(read(parse_json(call.body))))
+    document = parse_json(call.body)
+    if type(document) is dict and not _FOREIGN.isdisjoint(document):
+        foreign = document.keys() & _FOREIGN
+        if not (foreign & call.model.signature.names or call.service.before):
+            return call.hand_over(document)
+    call.choose(CONTENT_TYPE)
+    return {"content-type": CONTENT_TYPE}, write_json(call.predict(read(document)))
 
 
-def refusal(refused: Refusal) -> tuple[str, bytes]:
+def refusal(refused: Refusal) -> tuple[int, dict[str, str], bytes]:
     """``{"error": {"code", "message", "field"?, "row"?}}``."""
+    return refused.status, {"content-type": CONTENT_TYPE}, write_json({"error": details(refused)})
+
+
+def details(refused: Refusal) -> dict[str, Any]:
+    """What a refusal says, as keys of an error."""
     error: dict[str, Any] = {"code": refused.code, "message": refused.message}
     if refused.field is not None:
         error["field"] = refused.field
     if refused.row is not None:
         error["row"] = refused.row
-    return CONTENT_TYPE, write_json({"error": error})
+    return error
 
 
 def read(document: Any) -> Rows | Table:
@@ -72,7 +87,7 @@ def parse_json(body: bytes) -> Any:
     Raises:
         Refusal: 400, the body is not JSON in UTF-8, or is nested too deeply.
     """
-    _check_depth(body)
+    check_depth(body)
     try:
         return json.loads(body.decode())
     except UnicodeDecodeError as error:
@@ -85,8 +100,8 @@ def parse_json(body: bytes) -> Any:
 
 
 def write_json(value: Any) -> bytes:
-    """Compact JSON in UTF-8."""
-    return encode(value).encode()
+    """Compact JSON in UTF-8; half of a surrogate pair stays the escape that it came as."""
+    return encode(value).encode("utf-8", "backslashreplace")
 
 
 def _objects(rows: list[Any]) -> Rows:
@@ -103,7 +118,7 @@ def _lists(table: dict[str, Any]) -> Table:
     return table
 
 
-def _check_depth(body: bytes) -> None:
+def check_depth(body: bytes) -> None:
     """Refuse deep nesting: take away innermost pairs of brackets, and see how many are left."""
     if _is_shallow(body):
         return
@@ -122,3 +137,8 @@ def _is_shallow(body: bytes) -> bool:
             break
         brackets = fewer
     return len(brackets) <= MAX_DEPTH
+
+
+OPERATIONS = {
+    "predict": predict,
+}

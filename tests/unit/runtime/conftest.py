@@ -116,6 +116,7 @@ def config(*artifacts: Stored, bundled: bool = True, **http: Any) -> dict[str, A
         },
         "http": {"max_rows": 10, "max_body": 2000, "page": False, "cors": []} | http,
         "objects": None,
+        "runtime": {"version": "1.2.3", "digest": "0" * 64},
     }
 
 

@@ -104,4 +104,5 @@ def test_shallow_documents_are_never_too_deep(document: Any) -> None:
 )
 def test_writes_a_refusal(field: str | None, row: int | None, expected: bytes) -> None:
     # GIVEN a refusal WHEN it is written THEN field and row are there where they are known
-    assert refusal(Refusal(422, "c", "m", field, row)) == ("application/json", expected)
+    written = refusal(Refusal(422, "c", "m", field, row))
+    assert written == (422, {"content-type": "application/json"}, expected)

@@ -88,7 +88,8 @@ def test_counts_what_is_worth_counting(service: Service) -> None:
         ("POST", "/models/other/predict", JSON, ROWS, 404, "unknown-path"),
         ("GET", "/predict", {}, b"", 405, "wrong-method"),
         ("POST", "/health", JSON, b"", 405, "wrong-method"),
-        ("OPTIONS", "/predict", {}, b"", 405, "wrong-method"),
+        ("PUT", "/predict", {}, b"", 405, "wrong-method"),
+        ("OPTIONS", "/nothing", {}, b"", 404, "unknown-path"),
         ("POST", "/predict", {"content-type": "text/xml"}, ROWS, 415, "wrong-media-type"),
         (
             "POST",
@@ -139,15 +140,24 @@ def test_names_field_and_row_of_a_bad_value(service: Service) -> None:
 
 def test_a_wrong_method_is_told_the_right_ones(service: Service) -> None:
     # GIVEN a path that only answers POST WHEN it is got THEN the header says so
-    assert service.respond("GET", "/predict", {}, b"").headers["allow"] == "POST"
+    assert service.respond("GET", "/predict", {}, b"").headers["allow"] == "POST, OPTIONS"
+    assert service.respond("POST", "/health", {}, b"").headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-def test_an_unknown_path_is_told_the_known_ones_but_is_not_logged(service: Service) -> None:
+def test_head_is_get_and_options_tells_the_methods(service: Service) -> None:
+    # GIVEN paths WHEN their head and their options are asked THEN both are answered
+    got, head = (service.respond(method, "/ready", {}, b"") for method in ("GET", "HEAD"))
+    options = service.respond("OPTIONS", "/predict", {}, b"")
+    assert (head.status, head.headers, head.body) == (got.status, got.headers, got.body)
+    assert (options.status, options.headers, options.body) == (204, {"allow": "POST, OPTIONS"}, b"")
+
+
+def test_an_unknown_path_is_told_where_the_known_ones_are_but_is_not_logged(service: Service) -> None:
     # GIVEN a path that is not there, with something private in it WHEN it is got
     reply = service.respond("GET", "/secret", {}, b"")
 
-    # THEN the message lists the paths, and what is logged does not hold it
-    assert "/metadata, /models/credit/predict, /predict, /ready" in error(reply)["message"]
+    # THEN the message tells where to look, and what is logged does not hold it
+    assert "/openapi.json" in error(reply)["message"]
     assert reply.path == "(unknown)"
 
 
@@ -255,7 +265,8 @@ def test_cors_allows_the_origins_of_the_spec(
     # THEN only a listed origin may read the answer
     assert posted.headers.get("access-control-allow-origin") == allowed
     assert preflight.headers.get("access-control-allow-origin") == allowed
-    assert preflight.status == (204 if cors else 405)
+    assert preflight.status == 204
+    assert ("access-control-allow-headers" in preflight.headers) == (allowed is not None)
 
 
 def test_warming_predicts_the_example(service: Service) -> None:
