@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from sls_ml_runtime.artifact import Artifact
     from sls_ml_runtime.signature import Columns
 
+    Read = Callable[[int], memoryview[Any]]
     Registers = list[Any]
     Step = Callable[[Registers], None]
 
@@ -133,7 +134,7 @@ class Engine:
                 for result, register in zip(results, wanted, strict=True):
                     result.extend(registers[register])
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise EngineError(f"the lite engine failed on row {row}: {error}") from error
+            raise EngineError(f"the lite engine failed on row {row}: {type(error).__name__}") from error
         return {
             name: (
                 dtype,
@@ -191,7 +192,7 @@ class Program:
 
 def _bind(
     operation: str,
-    read: Callable[[int], memoryview[Any]],
+    read: Read,
     result: int,
     operands: Sequence[int],
     parameters: Sequence[Any],

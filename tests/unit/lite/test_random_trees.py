@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from sls_ml.artifact.lite import NotCovered
+
 GRID = np.array([-1.5, -1.0, -0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 3.0], np.float32)
 """Thresholds and values, few enough to tie often."""
 MODES = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"]
@@ -264,3 +266,44 @@ def test_thresholds_in_double_precision_for_float32_numbers(in_lite, in_ort, ali
     feeds = {"X": np.floor(values) if 6 in modes else values}
     # THEN they answer alike
     alike(in_lite(model, feeds), in_ort(model, feeds))
+
+
+def _stump(**changes: Any) -> onnx.ModelProto:
+    """A regressor of one tree: a node and two leaves."""
+    attributes: dict[str, Any] = {
+        "nodes_treeids": [0, 0, 0],
+        "nodes_nodeids": [0, 1, 2],
+        "nodes_featureids": [0, 0, 0],
+        "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
+        "nodes_values": [0.0, 0.0, 0.0],
+        "nodes_truenodeids": [1, 0, 0],
+        "nodes_falsenodeids": [2, 0, 0],
+        "target_treeids": [0, 0],
+        "target_nodeids": [1, 2],
+        "target_ids": [0, 0],
+        "target_weights": [1.0, 2.0],
+    }
+    outputs = {"y": (TensorProto.FLOAT, [None, 1])}
+    return model_of("TreeEnsembleRegressor", 2, outputs, 3, n_targets=1, **(attributes | changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nodes_truenodeids": [0, 0, 0]},
+        {"nodes_falsenodeids": [7, 0, 0]},
+        {"nodes_featureids": [2, 0, 0]},
+        {"nodes_modes": ["BRANCH_MAYBE", "LEAF", "LEAF"]},
+        {"target_nodeids": [0, 2]},
+        {"nodes_modes": ["BRANCH_LT", "LEAF", "LEAF"], "nodes_values": [-np.inf, 0.0, 0.0]},
+        {"aggregate_function": "MAX"},
+        {"post_transform": "PROBIT"},
+    ],
+    ids=["loop", "no such node", "no such column", "mode", "weight inside", "infinite", "maximum", "probit"],
+)
+def test_refuses_trees_that_it_cannot_walk(in_lite, changes):
+    # GIVEN a tree that is broken, or asks for what is not covered
+    model = _stump(**changes)
+    # WHEN it is compiled THEN it is refused, before any walk without end
+    with pytest.raises(NotCovered):
+        in_lite(model, {"X": np.zeros((1, 2), np.float32)})

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from sls_ml.artifact.lite.elementwise import constant, dtype_of
+from sls_ml.artifact.lite.elementwise import constant
 from sls_ml.artifact.lite.node import (
-    Const,
     Extent,
     Lowering,
     Node,
@@ -304,101 +303,6 @@ def _split(node: Node) -> Sequence[Value]:
     return [arranged(node.program, value, part, value.axis) for part in parts]
 
 
-def at(node: Node, table: Const, positions: Live, shape: tuple[int, ...], axis: int) -> Live:
-    """The columns of a constant at positions that depend on the row.
-
-    Args:
-        node: The node that asks for it.
-        table: A list, or a matrix of which columns are taken.
-        positions: The positions.
-        shape: The shape of the result.
-        axis: Its row axis.
-    """
-    dtype = dtype_of(node, table)
-    cost = 0.3 + 0.05 * int(np.prod(shape))
-    if dtype == "string":
-        if table.ndim > 1 and table.shape[0] != 1:
-            raise node.refuse("it looks texts up in a matrix")
-        texts = [str(text) for text in table.reshape(-1)]
-        return node.program.step("tables.texts_at", [positions], dtype, shape, axis, texts, cost=cost)
-    rows = 1 if table.ndim == 1 else table.shape[0]
-    where = node.program.array(table)
-    return node.program.step("tables.numbers_at", [positions], dtype, shape, axis, where, rows, cost=cost)
-
-
-def _gather(node: Node) -> Sequence[Value]:
-    value, positions = node.inputs
-    axis = int(node.attributes.get("axis", 0))
-    if isinstance(value, Extent):
-        chosen = node.const(1)
-        picked = [int(place) for place in chosen.reshape(-1)]
-        sizes, rows = tuple(value.sizes[p] for p in picked), tuple(value.rows[p] for p in picked)
-        return [Extent(sizes, rows, chosen.ndim == 0) if any(rows) else np.array(sizes).reshape(chosen.shape)]
-    if isinstance(value, np.ndarray):
-        live = node.live(1)
-        if value.ndim == 1:
-            return [at(node, value, live, live.shape, live.axis)]
-        return [_parts_at(node, value, live, axis)]
-    if not isinstance(positions, np.ndarray):
-        raise node.refuse("it looks up at positions that depend on the row")
-    live = node.live()
-    axis = node.inner(live, axis)
-    places = np.take(positions_of(live), positions, axis)
-    return [arranged(node.program, live, places, live.axis + (positions.ndim - 1 if axis < live.axis else 0))]
-
-
-def _parts_at(node: Node, table: Const, positions: Live, axis: int) -> Live:
-    """The parts of a constant at positions along its first dimension that depend on the row."""
-    if axis != 0 or dtype_of(node, table) == "string":
-        raise node.refuse("it looks texts up in a matrix, or columns")
-    shape = (*positions.shape, *table.shape[1:])
-    where, width = node.program.array(table), table[0].size
-    cost = 0.3 + positions.size * (0.1 + 0.01 * width)
-    return node.program.step(
-        "tables.parts_at", [positions], dtype_of(node, table), shape, positions.axis, where, width, cost=cost
-    )
-
-
-def _gather_elements(node: Node) -> Sequence[Value]:
-    value, positions = node.live(0), node.live(1)
-    axis = node.axis(value, 0)
-    if (
-        axis != len(value.shape) - 1
-        or value.shape[:-1] != positions.shape[:-1]
-        or value.axis != positions.axis
-    ):
-        raise node.refuse("it takes along another than the last dimension")
-    return [take(node, value, positions)]
-
-
-def take(node: Node, value: Live, positions: Live) -> Live:
-    """The values at positions along the last dimension, both depending on the row."""
-    return node.program.step(
-        "blocks.take",
-        [value, positions],
-        value.dtype,
-        positions.shape,
-        positions.axis,
-        value.shape[-1],
-        positions.shape[-1],
-        cost=0.3 + 0.06 * positions.size,
-    )
-
-
-def _array_feature_extractor(node: Node) -> Sequence[Value]:
-    value = node.inputs[0]
-    if isinstance(value, np.ndarray):
-        live = node.live(1)
-        rows = 1 if value.ndim == 1 else value.shape[0]
-        if value.ndim > 2 or np.prod(live.shape[: live.axis]) != 1:
-            raise node.refuse("rows are not outermost")
-        return [at(node, value, live, (rows, live.size), 1)]
-    live = node.live()
-    chosen = node.const(1).reshape(-1)
-    node.inner(live, -1)
-    return [arranged(node.program, live, positions_of(live)[..., chosen], live.axis)]
-
-
 def _feature_vectorizer(node: Node) -> Sequence[Value]:
     parts = [
         cast(node, reshape(node, node.live(i), [-1, node.live(i).size], [False] * 2), "float32")
@@ -414,8 +318,6 @@ LOWERINGS: dict[tuple[str, str], Lowering] = {
     ("", "ConstantOfShape"): _constant_of_shape,
     ("", "Expand"): _expand,
     ("", "Flatten"): _flatten,
-    ("", "Gather"): _gather,
-    ("", "GatherElements"): _gather_elements,
     ("", "Identity"): _identity,
     ("", "Reshape"): _reshape,
     ("", "Shape"): _shape,
@@ -425,6 +327,5 @@ LOWERINGS: dict[tuple[str, str], Lowering] = {
     ("", "Tile"): _tile,
     ("", "Transpose"): _transpose,
     ("", "Unsqueeze"): _unsqueeze,
-    ("ai.onnx.ml", "ArrayFeatureExtractor"): _array_feature_extractor,
     ("ai.onnx.ml", "FeatureVectorizer"): _feature_vectorizer,
 }

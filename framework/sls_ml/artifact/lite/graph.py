@@ -10,7 +10,7 @@ import onnx
 from onnx import AttributeProto, TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from sls_ml.artifact.lite import elementwise, encoders, glue, kernels, linear, reductions, trees
+from sls_ml.artifact.lite import elementwise, encoders, glue, kernels, linear, lookups, reductions, trees
 from sls_ml.artifact.lite.coverage import NotCovered
 from sls_ml.artifact.lite.node import Const, Lowering, Node, Value
 from sls_ml.artifact.lite.program import Live, Program
@@ -24,6 +24,7 @@ OPERATORS: dict[tuple[str, str], Lowering] = {
     **glue.LOWERINGS,
     **kernels.LOWERINGS,
     **linear.LOWERINGS,
+    **lookups.LOWERINGS,
     **reductions.LOWERINGS,
     **trees.LOWERINGS,
 }

@@ -11,7 +11,6 @@ import onnx
 from onnx import helper, numpy_helper
 
 from sls_ml.artifact.lite.elementwise import combine
-from sls_ml.artifact.lite.glue import at
 from sls_ml.artifact.lite.linear import (
     attribute,
     class_labels,
@@ -20,6 +19,7 @@ from sls_ml.artifact.lite.linear import (
     second_class,
     single,
 )
+from sls_ml.artifact.lite.lookups import at
 from sls_ml.artifact.lite.node import Const, Lowering, Node, Value
 from sls_ml.artifact.lite.program import Live
 

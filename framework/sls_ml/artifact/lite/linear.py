@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from sls_ml.artifact.lite.elementwise import apply, combine
-from sls_ml.artifact.lite.glue import at, cast
+from sls_ml.artifact.lite.glue import cast
+from sls_ml.artifact.lite.lookups import at
 from sls_ml.artifact.lite.node import Const, Lowering, Node, Value, arranged, positions_of
 from sls_ml.artifact.lite.program import Live
 from sls_ml.artifact.lite.reductions import along_row, reduce_blocks

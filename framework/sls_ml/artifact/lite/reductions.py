@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sls_ml.artifact.lite.elementwise import combine
-from sls_ml.artifact.lite.glue import take
+from sls_ml.artifact.lite.lookups import take
 from sls_ml.artifact.lite.node import Lowering, Node, Value, arranged, positions_of
 from sls_ml.artifact.lite.program import Live
 

@@ -14,15 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from sls_ml_runtime.engines.lite import Registers, Step
-
-    Read = Callable[[int], memoryview[Any]]
-
-_INFINITY = math.inf
-
-
-def _exp(value: float) -> float:
-    return math.exp(value) if value < 700 else _INFINITY
+    from sls_ml_runtime.engines.lite import Read, Registers, Step
 
 
 def _largest(block: Sequence[Any]) -> Any:
@@ -69,7 +61,7 @@ def _softmax(block: Sequence[float]) -> list[float]:
 def _softmax_zero(block: Sequence[float]) -> list[float]:
     """Softmax that leaves zeros as they are."""
     top = max(block)
-    grown = [math.exp(v - top) if abs(v) > 1e-7 else v * _exp(-top) for v in block]
+    grown = [math.exp(v - top) if abs(v) > 1e-7 else v * math.exp(min(-top, 700.0)) for v in block]
     total = sum(grown)
     return [v / total for v in grown]
 

@@ -10,11 +10,9 @@ from sls_ml_runtime.engines.lite_ops.linear import sumprod
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
-    from sls_ml_runtime.engines.lite import Registers, Step
+    from sls_ml_runtime.engines.lite import Read, Registers, Step
 
-    Read = Callable[[int], memoryview[Any]]
     Kernel = Callable[[Sequence[float], Sequence[float]], float]
 
 

@@ -9,11 +9,9 @@ from operator import mul
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
-    from sls_ml_runtime.engines.lite import Registers, Step
+    from sls_ml_runtime.engines.lite import Read, Registers, Step
 
-    Read = Callable[[int], memoryview[Any]]
 
 if sys.version_info >= (3, 12):
     from math import sumprod

@@ -9,9 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from sls_ml_runtime.engines.lite import Registers, Step
-
-    Read = Callable[[int], memoryview[Any]]
+    from sls_ml_runtime.engines.lite import Read, Registers, Step
 
 
 def _numbers_at(read: Read, out: int, positions: int, numbers: int, rows: int) -> Step:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from sls_ml_runtime.engines.lite import Registers, Step
+    from sls_ml_runtime.engines.lite import Read, Registers, Step
 
-    Read = Callable[[int], memoryview[Any]]
     Leaves = Callable[[Sequence[float]], list[int]]
 
 

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    from sls_ml_runtime.engines.lite import Registers, Step
+    from sls_ml_runtime.engines.lite import Read, Registers, Step
 
-    Read = Callable[[int], memoryview[Any]]
 
 _INFINITY = math.inf
 _NAN = math.nan
