@@ -27,6 +27,9 @@ from sls_ml.intent.unsupported import refuse_unsupported
 from sls_ml.spec.model import Aws, Objects, Project, Secret
 from sls_ml.spec.model import Function as FunctionSpec
 
+LITE_FILE = "model.lite"
+"""The file of an artifact that the lite engine reads; the others read all but that."""
+
 BUNDLE_LIMIT = 20 << 20
 """Artifacts up to this many bytes ride in the package; larger ones are fetched from the store at start."""
 
@@ -52,7 +55,8 @@ def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]
     Raises:
         UnsupportedError: The spec uses a key that this version does not carry out.
         SpecError: Input and output places of batch functions overlap, or feed each other in a circle; or an
-            address to notify is none, keys of a function contradict each other, or are for another provider.
+            address to notify is none, keys of a function contradict each other or are for another
+            provider, or a canary is too small for the error rate.
         ModelError: A model cannot be run by the engine that the spec names, or misses a join column.
     """
     if project.provider != "aws" and project.aws != Aws():
@@ -60,6 +64,7 @@ def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]
         raise SpecError("keys for another provider", code="foreign-key", problems=(problem,))
     refuse_unsupported(project)
     _refuse_addresses(project.alarms.notify)
+    _refuse_blind_canary(project)
     functions = tuple(_function(name, spec, project, manifests) for name, spec in project.functions.items())
     _refuse_loops(functions)
     return Deployment(
@@ -125,7 +130,11 @@ def _model(name: str, project: Project, digest: str, manifest: Mapping[str, Any]
             mend="use engine: auto",
         )
     engine = cast("EngineName", proven[0] if wanted == "auto" else wanted)
-    files = {path: entry["bytes"] for path, entry in manifest["files"].items()}
+    files = {
+        path: entry["bytes"]
+        for path, entry in manifest["files"].items()
+        if (path == LITE_FILE) == (engine == "lite")
+    }
     return ModelRef(
         name=name,
         digest=digest,
@@ -180,6 +189,17 @@ def _refuse_addresses(addresses: tuple[str, ...]) -> None:
                 for address in wrong
             ),
         )
+
+
+def _refuse_blind_canary(project: Project) -> None:
+    """A release that fails every call of a small share must still raise the alarm that takes it back."""
+    canary, rate = project.rollout.canary, project.alarms.error_rate
+    if canary is not None and canary.percent / 100 <= rate:
+        what = (
+            f"is {canary.percent}, and alarms.error_rate {rate:.4g}: no failure of the canary would be seen"
+        )
+        problem = Problem("rollout.canary.percent", None, what, "shift more, or lower the error rate")
+        raise SpecError("a canary that cannot sing", code="canary-blind", problems=(problem,))
 
 
 def _refuse_loops(functions: tuple[Function, ...]) -> None:
