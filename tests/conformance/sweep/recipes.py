@@ -83,7 +83,20 @@ def texts(rows: int, seed: int) -> Array:
     """Short texts with accents, digits, hyphens, emoji, one-letter words and an empty one."""
     random = np.random.default_rng(seed)
     pool = np.array(
-        ["good", "bad", "Éclair", "naïve", "x", "a", "well-made", "1984", "日本語", "🙂", "don't", "under_score"],
+        [
+            "good",
+            "bad",
+            "Éclair",
+            "naïve",
+            "x",
+            "a",
+            "well-made",
+            "1984",
+            "日本語",
+            "🙂",
+            "don't",
+            "under_score",
+        ],
         dtype=object,
     )
     made = [" ".join(random.choice(pool, random.integers(1, 8))) for _ in range(rows)]
@@ -98,7 +111,9 @@ def reals(rows: int, seed: int) -> Array:
 
 def spaced(rows: int, seed: int) -> Array:
     """Texts with runs of spaces and line ends."""
-    return np.array([text.replace(" ", "  ").replace("bad", "bad\n\t") for text in texts(rows, seed)], dtype=object)
+    return np.array(
+        [text.replace(" ", "  ").replace("bad", "bad\n\t") for text in texts(rows, seed)], dtype=object
+    )
 
 
 def one(rows: int, seed: int) -> Array:
@@ -108,7 +123,19 @@ def one(rows: int, seed: int) -> Array:
 
 DATA: dict[str, Callable[[int, int], Array]] = {
     function.__name__: function
-    for function in (numbers, holed, positive, unit, codes, words, words_with_unknown, texts, one, reals, spaced)
+    for function in (
+        numbers,
+        holed,
+        positive,
+        unit,
+        codes,
+        words,
+        words_with_unknown,
+        texts,
+        one,
+        reals,
+        spaced,
+    )
 }
 
 
@@ -142,7 +169,9 @@ def _plain(cls: Any) -> Any:
     return cls()
 
 
-def _each(names: str, data: str, target_: str, build: Callable[[Any], Any] = _plain, note: str = "") -> list[Recipe]:
+def _each(
+    names: str, data: str, target_: str, build: Callable[[Any], Any] = _plain, note: str = ""
+) -> list[Recipe]:
     return [Recipe(name, data, target_, build, note) for name in names.split()]
 
 
@@ -234,6 +263,12 @@ def _function(function: Any) -> Callable[[Any], Any]:
     return lambda cls: cls(function)
 
 
+def _before_linear(cls: Any) -> Any:
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(cls(_linear()), _linear())
+
+
 def _coder(cls: Any) -> Any:
     return cls(np.eye(6)[:3])
 
@@ -243,8 +278,15 @@ _GRID = {"C": [0.1, 1.0]}
 
 CLASSIFIERS = [
     *_each(_TREES.format("Classifier") + " HistGradientBoostingClassifier", "holed", "two"),
-    *_each(_TREES.format("Classifier") + " HistGradientBoostingClassifier", "holed", "three", note="three classes"),
-    *_each("HistGradientBoostingClassifier", "codes", "three", _with(categorical_features=[0, 1]), "categories"),
+    *_each(
+        _TREES.format("Classifier") + " HistGradientBoostingClassifier",
+        "holed",
+        "three",
+        note="three classes",
+    ),
+    *_each(
+        "HistGradientBoostingClassifier", "codes", "three", _with(categorical_features=[0, 1]), "categories"
+    ),
     *_each(
         "AdaBoostClassifier BernoulliNB DummyClassifier GaussianNB GaussianProcessClassifier "
         "GradientBoostingClassifier LabelPropagation LabelSpreading "
@@ -278,20 +320,44 @@ CLASSIFIERS = [
     *_each("CategoricalNB", "codes", "three"),
     *_each("CalibratedClassifierCV", "numbers", "three", _around(_forest, cv=3)),
     *_each("CalibratedClassifierCV", "numbers", "two", _around(_forest, cv=3, method="isotonic"), "isotonic"),
-    *_each("CalibratedClassifierCV", "numbers", "three", _around(_forest, cv=3, method="isotonic"), "isotonic, three"),
+    *_each(
+        "CalibratedClassifierCV",
+        "numbers",
+        "three",
+        _around(_forest, cv=3, method="isotonic"),
+        "isotonic, three",
+    ),
     *_each("CalibratedClassifierCV", "numbers", "two", _around(_linear, cv=3, ensemble=False), "one model"),
     *_each("BaggingClassifier", "numbers", "three"),
-    *_each("BaggingClassifier", "numbers", "two", _around(_linear, max_features=0.5), "linear, half the features"),
+    *_each(
+        "BaggingClassifier", "numbers", "two", _around(_linear, max_features=0.5), "linear, half the features"
+    ),
     *_each("ClassifierChain MultiOutputClassifier", "numbers", "labels", _around(_linear)),
-    *_each("RandomForestClassifier KNeighborsClassifier MLPClassifier", "numbers", "labels", note="two labels"),
+    *_each(
+        "RandomForestClassifier KNeighborsClassifier MLPClassifier", "numbers", "labels", note="two labels"
+    ),
     *_each("TunedThresholdClassifierCV", "numbers", "two", _around(_linear)),
     *_each("FixedThresholdClassifier", "numbers", "two", _around(_forest, threshold=0.3)),
-    *_each("OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier", "numbers", "three", _around(_linear)),
+    *_each(
+        "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier", "numbers", "three", _around(_linear)
+    ),
     *_each("SelfTrainingClassifier", "numbers", "two", _around(_linear)),
     *_each("StackingClassifier", "numbers", "three", _around(_classifiers)),
     *_each("StackingClassifier", "numbers", "two", _around(_classifiers, passthrough=True), "passthrough"),
-    *_each("CalibratedClassifierCV", "numbers", "three", _around(_scaled_svm, cv=3), "pipeline of a support vector machine"),
-    *_each("BaggingClassifier OneVsRestClassifier AdaBoostClassifier", "numbers", "three", _around(_svm), "without probabilities"),
+    *_each(
+        "CalibratedClassifierCV",
+        "numbers",
+        "three",
+        _around(_scaled_svm, cv=3),
+        "pipeline of a support vector machine",
+    ),
+    *_each(
+        "BaggingClassifier OneVsRestClassifier AdaBoostClassifier",
+        "numbers",
+        "three",
+        _around(_svm),
+        "without probabilities",
+    ),
     *_each("OneVsRestClassifier", "numbers", "labels", _around(_linear), "two labels"),
     *_each("VotingClassifier", "numbers", "three", _around(_classifiers)),
     *_each("VotingClassifier", "numbers", "three", _around(_classifiers, voting="soft"), "soft"),
@@ -299,7 +365,9 @@ CLASSIFIERS = [
 
 REGRESSORS = [
     *_each(_TREES.format("Regressor") + " HistGradientBoostingRegressor", "holed", "value"),
-    *_each("HistGradientBoostingRegressor", "codes", "value", _with(categorical_features=[0, 1]), "categories"),
+    *_each(
+        "HistGradientBoostingRegressor", "codes", "value", _with(categorical_features=[0, 1]), "categories"
+    ),
     *_each("RandomForestRegressor", "numbers", "pair", note="two values"),
     *_each(
         "ARDRegression AdaBoostRegressor BaggingRegressor BayesianRidge DummyRegressor ElasticNet ElasticNetCV "
@@ -313,9 +381,27 @@ REGRESSORS = [
     *_each("KernelRidge SVR", "numbers", "value", _with(kernel="rbf"), "rbf"),
     *_each("SVR", "numbers", "value", _with(kernel="poly"), "poly"),
     *_each("KNeighborsRegressor", "reals", "value"),
-    *_each("KNeighborsRegressor", "reals", "pair", _with(weights="distance", n_neighbors=9), "weights by distance, two values"),
-    *_each("TransformedTargetRegressor", "numbers", "value", lambda cls: cls(_ridge(), transformer=_log()), "scaled"),
-    *_each("TransformedTargetRegressor", "numbers", "counts", lambda cls: cls(_ridge(), func=np.log, inverse_func=np.exp), "log"),
+    *_each(
+        "KNeighborsRegressor",
+        "reals",
+        "pair",
+        _with(weights="distance", n_neighbors=9),
+        "weights by distance, two values",
+    ),
+    *_each(
+        "TransformedTargetRegressor",
+        "numbers",
+        "value",
+        lambda cls: cls(_ridge(), transformer=_log()),
+        "scaled",
+    ),
+    *_each(
+        "TransformedTargetRegressor",
+        "numbers",
+        "counts",
+        lambda cls: cls(_ridge(), func=np.log, inverse_func=np.exp),
+        "log",
+    ),
     *_each("GammaRegressor PoissonRegressor TweedieRegressor", "numbers", "counts"),
     *_each("TweedieRegressor", "numbers", "counts", _with(power=1.5), "power 1.5"),
     *_each("IsotonicRegression", "one", "value"),
@@ -342,14 +428,31 @@ TRANSFORMERS = [
         "numbers",
         "none",
     ),
-    *_each("MaxAbsScaler MinMaxScaler PowerTransformer QuantileTransformer RobustScaler StandardScaler", "holed", "none", note="missing values"),
+    *_each(
+        "MaxAbsScaler MinMaxScaler PowerTransformer QuantileTransformer RobustScaler StandardScaler",
+        "holed",
+        "none",
+        note="missing values",
+    ),
     *_each("GaussianRandomProjection SparseRandomProjection", "numbers", "none", _with(n_components=3)),
     *_each("KernelPCA", "numbers", "none", _with(kernel="rbf", n_components=3), "rbf"),
     *_each("PCA", "numbers", "none", _with(n_components=3, whiten=True), "whitened"),
     *_each("KBinsDiscretizer", "numbers", "none", _with(encode="onehot-dense"), "dense"),
     *_each("KBinsDiscretizer", "numbers", "none", _with(encode="ordinal"), "ordinal"),
-    *_each("QuantileTransformer", "numbers", "none", _with(output_distribution="normal", n_quantiles=100), "normal"),
-    *_each("PowerTransformer", "positive", "none", lambda cls: cls(method="yeo-johnson", standardize=False), "bare"),
+    *_each(
+        "QuantileTransformer",
+        "numbers",
+        "none",
+        _with(output_distribution="normal", n_quantiles=100),
+        "normal",
+    ),
+    *_each(
+        "PowerTransformer",
+        "positive",
+        "none",
+        lambda cls: cls(method="yeo-johnson", standardize=False),
+        "bare",
+    ),
     *_each("PolynomialFeatures", "numbers", "none", _with(degree=3, interaction_only=True), "interactions"),
     *_each("SplineTransformer", "numbers", "none", _with(extrapolation="linear", n_knots=4), "linear"),
     *_each("SplineTransformer", "numbers", "none", _with(extrapolation="continue"), "continue"),
@@ -360,22 +463,60 @@ TRANSFORMERS = [
     *_each("MissingIndicator", "holed", "none", _with(features="all"), "all features"),
     *_each("SimpleImputer", "holed", "none", _with(add_indicator=True), "indicator"),
     *_each("SimpleImputer", "words", "none", _with(strategy="most_frequent", missing_values=""), "text"),
-    *_each("AdditiveChi2Sampler LatentDirichletAllocation MiniBatchNMF NMF SkewedChi2Sampler TfidfTransformer", "positive", "none"),
+    *_each(
+        "AdditiveChi2Sampler LatentDirichletAllocation MiniBatchNMF NMF SkewedChi2Sampler TfidfTransformer",
+        "positive",
+        "none",
+    ),
     *_each("PowerTransformer", "unit", "none", lambda cls: cls(method="box-cox"), "Box-Cox"),
     *_each("OneHotEncoder OrdinalEncoder", "codes", "none"),
     *_each("OneHotEncoder OrdinalEncoder", "words", "none", note="text"),
-    *_each("OneHotEncoder", "words_with_unknown", "none", _with(handle_unknown="ignore", drop="if_binary"), "unknown"),
-    *_each("OneHotEncoder", "words_with_unknown", "none", _with(handle_unknown="infrequent_if_exist", min_frequency=10), "infrequent"),
-    *_each("OrdinalEncoder", "words_with_unknown", "none", _with(handle_unknown="use_encoded_value", unknown_value=-1, max_categories=3), "unknown"),
-    *_each("OneHotEncoder OrdinalEncoder", "holed", "none", lambda cls: cls(handle_unknown="ignore") if cls.__name__ == "OneHotEncoder" else cls(handle_unknown="use_encoded_value", unknown_value=-1), "missing values"),
+    *_each(
+        "OneHotEncoder",
+        "words_with_unknown",
+        "none",
+        _with(handle_unknown="ignore", drop="if_binary"),
+        "unknown",
+    ),
+    *_each(
+        "OneHotEncoder",
+        "words_with_unknown",
+        "none",
+        _with(handle_unknown="infrequent_if_exist", min_frequency=10),
+        "infrequent",
+    ),
+    *_each(
+        "OrdinalEncoder",
+        "words_with_unknown",
+        "none",
+        _with(handle_unknown="use_encoded_value", unknown_value=-1, max_categories=3),
+        "unknown",
+    ),
+    *_each(
+        "OneHotEncoder OrdinalEncoder",
+        "holed",
+        "none",
+        lambda cls: (
+            cls(handle_unknown="ignore")
+            if cls.__name__ == "OneHotEncoder"
+            else cls(handle_unknown="use_encoded_value", unknown_value=-1)
+        ),
+        "missing values",
+    ),
     *_each("TargetEncoder", "words_with_unknown", "two"),
     *_each("TargetEncoder", "words_with_unknown", "three", note="three classes"),
     *_each("TargetEncoder", "codes", "value", note="value"),
-    *_each("LabelBinarizer LabelEncoder MultiLabelBinarizer DictVectorizer FeatureHasher PatchExtractor TSNE", "numbers", "none"),
+    *_each(
+        "LabelBinarizer LabelEncoder MultiLabelBinarizer DictVectorizer FeatureHasher PatchExtractor TSNE",
+        "numbers",
+        "none",
+    ),
     *_each("NeighborhoodComponentsAnalysis", "numbers", "three"),
     *_each("GenericUnivariateSelect SelectFdr SelectFpr SelectFwe SelectPercentile", "numbers", "three"),
     *_each("SelectKBest", "numbers", "three", _with(k=3)),
-    *_each("RFE RFECV SelectFromModel", "numbers", "three", _around(_linear)),
+    *_each("RFE RFECV", "numbers", "three", _around(_linear), "as the last step"),
+    *_each("RFE RFECV", "numbers", "three", _before_linear, "before a classifier"),
+    *_each("SelectFromModel", "numbers", "three", _around(_linear)),
     *_each("SequentialFeatureSelector", "numbers", "three", _around(_linear, n_features_to_select=3)),
     *_each("PLSSVD", "numbers", "pair"),
     *_each("SparseCoder", "numbers", "none", _coder),
@@ -384,12 +525,36 @@ TRANSFORMERS = [
     *_each("CountVectorizer HashingVectorizer TfidfVectorizer", "texts", "none"),
     *_each("CountVectorizer TfidfVectorizer", "texts", "none", _with(ngram_range=(1, 2)), "bigrams"),
     *_each("TfidfTransformer", "positive", "none", _with(sublinear_tf=True, norm=None), "sublinear"),
-    *_each("TfidfVectorizer", "texts", "none", _with(sublinear_tf=True, stop_words="english", max_features=5), "sublinear"),
+    *_each(
+        "TfidfVectorizer",
+        "texts",
+        "none",
+        _with(sublinear_tf=True, stop_words="english", max_features=5),
+        "sublinear",
+    ),
     *_each("TfidfVectorizer", "texts", "none", _with(analyzer="char", ngram_range=(1, 3)), "characters"),
-    *_each("TfidfVectorizer", "spaced", "none", _with(analyzer="char", ngram_range=(1, 3)), "characters, runs of spaces"),
+    *_each(
+        "TfidfVectorizer",
+        "spaced",
+        "none",
+        _with(analyzer="char", ngram_range=(1, 3)),
+        "characters, runs of spaces",
+    ),
     *_each("TfidfVectorizer", "spaced", "none", note="runs of spaces"),
-    *_each("TfidfVectorizer", "texts", "none", _with(stop_words=["bad", "good"], ngram_range=(1, 2)), "stop words in bigrams"),
-    *_each("TfidfVectorizer", "texts", "none", _with(analyzer="char_wb", ngram_range=(2, 3)), "characters in words"),
+    *_each(
+        "TfidfVectorizer",
+        "texts",
+        "none",
+        _with(stop_words=["bad", "good"], ngram_range=(1, 2)),
+        "stop words in bigrams",
+    ),
+    *_each(
+        "TfidfVectorizer",
+        "texts",
+        "none",
+        _with(analyzer="char_wb", ngram_range=(2, 3)),
+        "characters in words",
+    ),
     *_each("TfidfVectorizer", "texts", "none", _with(token_pattern=r"[a-z]+"), "own pattern"),
     *_each("TfidfVectorizer", "texts", "none", _with(strip_accents="unicode"), "accents"),
     *_each("TfidfVectorizer", "texts", "none", _with(lowercase=False, binary=True, norm="l1"), "case kept"),
@@ -415,12 +580,23 @@ OTHERS = [
 ]
 
 
-
 def _kernels(number: int) -> Callable[[Any], Any]:
     def build(cls: Any) -> Any:
-        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Matern, RationalQuadratic, WhiteKernel
+        from sklearn.gaussian_process.kernels import (
+            RBF,
+            ConstantKernel,
+            DotProduct,
+            Matern,
+            RationalQuadratic,
+            WhiteKernel,
+        )
 
-        kernel = (ConstantKernel(2.0) * RBF(1.5) + WhiteKernel(0.1), Matern(nu=1.5), RationalQuadratic(), DotProduct())[number]
+        kernel = (
+            ConstantKernel(2.0) * RBF(1.5) + WhiteKernel(0.1),
+            Matern(nu=1.5),
+            RationalQuadratic(),
+            DotProduct(),
+        )[number]
         return cls(kernel=kernel, alpha=1e-3, normalize_y=True)
 
     return build
@@ -429,15 +605,25 @@ def _kernels(number: int) -> Callable[[Any], Any]:
 VARIANTS = [
     *[Recipe("GaussianProcessRegressor", "numbers", "value", _kernels(n), f"kernel {n}") for n in range(4)],
     *_each("LogisticRegression", "numbers", "three", _with(fit_intercept=False, C=0.1), "no intercept"),
-    *_each("LogisticRegression", "numbers", "two", _with(solver="liblinear", class_weight="balanced"), "liblinear"),
+    *_each(
+        "LogisticRegression",
+        "numbers",
+        "two",
+        _with(solver="liblinear", class_weight="balanced"),
+        "liblinear",
+    ),
     *_each("MLPClassifier MLPRegressor", "numbers", "two", _with(activation="tanh", max_iter=30), "tanh"),
-    *_each("MLPClassifier MLPRegressor", "numbers", "two", _with(activation="logistic", max_iter=30), "logistic"),
+    *_each(
+        "MLPClassifier MLPRegressor", "numbers", "two", _with(activation="logistic", max_iter=30), "logistic"
+    ),
     *_each("MLPRegressor", "numbers", "pair", _with(max_iter=30, hidden_layer_sizes=(8, 4)), "two values"),
     *_each("LinearRegression Ridge KernelRidge PLSRegression", "numbers", "pair", note="two values"),
     *_each("LinearRegression Lasso Ridge", "numbers", "value", _with(fit_intercept=False), "no intercept"),
     *_each("StandardScaler", "numbers", "none", _with(with_mean=False), "no mean"),
     *_each("StandardScaler", "numbers", "none", _with(with_std=False), "no scale"),
-    *_each("RobustScaler", "numbers", "none", _with(with_centering=False, quantile_range=(10, 90)), "no centre"),
+    *_each(
+        "RobustScaler", "numbers", "none", _with(with_centering=False, quantile_range=(10, 90)), "no centre"
+    ),
     *_each("RobustScaler", "numbers", "none", _with(with_scaling=False, unit_variance=True), "no scale"),
     *_each("MinMaxScaler", "numbers", "none", _with(clip=True, feature_range=(-1, 2)), "clipped"),
     *_each("MaxAbsScaler MinMaxScaler RobustScaler StandardScaler", "one", "none", note="one feature"),
@@ -457,25 +643,63 @@ VARIANTS = [
     *_each("ComplementNB MultinomialNB", "positive", "two", _with(alpha=0.1), "two classes"),
     *_each("ComplementNB", "positive", "three", _with(norm=True), "normed"),
     *_each("QuadraticDiscriminantAnalysis", "numbers", "three", _with(reg_param=0.2), "regularised"),
-    *_each("LinearDiscriminantAnalysis", "numbers", "three", _with(solver="lsqr", shrinkage="auto"), "shrunk"),
-    *_each("AdaBoostRegressor", "numbers", "value", _around(_tree, loss="square", n_estimators=10), "square loss"),
-    *_each("BaggingRegressor", "holed", "value", _around(_tree, n_estimators=5, max_features=0.5), "missing values"),
+    *_each(
+        "LinearDiscriminantAnalysis", "numbers", "three", _with(solver="lsqr", shrinkage="auto"), "shrunk"
+    ),
+    *_each(
+        "AdaBoostRegressor", "numbers", "value", _around(_tree, loss="square", n_estimators=10), "square loss"
+    ),
+    *_each(
+        "BaggingRegressor",
+        "holed",
+        "value",
+        _around(_tree, n_estimators=5, max_features=0.5),
+        "missing values",
+    ),
     *_each("MultiOutputRegressor", "numbers", "pair", _around(_ridge), "two values"),
     *_each("MultiOutputRegressor", "numbers", "pair", _around(_tree), "trees"),
     *_each("StackingRegressor", "numbers", "value", _around(_regressors, passthrough=True), "passthrough"),
     *_each("VotingRegressor", "numbers", "value", _around(_regressors, weights=[1, 3]), "weights"),
-    *_each("VotingClassifier", "numbers", "two", _around(_classifiers, voting="soft", weights=[1, 3]), "weights"),
+    *_each(
+        "VotingClassifier", "numbers", "two", _around(_classifiers, voting="soft", weights=[1, 3]), "weights"
+    ),
     *_each("VotingClassifier", "numbers", "two", _around(_classifiers, weights=[1, 3]), "hard, weights"),
-    *_each("StackingClassifier", "numbers", "three", _around(_classifiers, stack_method="predict"), "by labels"),
+    *_each(
+        "StackingClassifier", "numbers", "three", _around(_classifiers, stack_method="predict"), "by labels"
+    ),
     *_each("KMeans MiniBatchKMeans", "reals", "none", _with(n_clusters=3), "three"),
-    *_each("GaussianMixture BayesianGaussianMixture", "reals", "none", _with(n_components=3, covariance_type="diag"), "diagonal"),
-    *_each("GaussianMixture BayesianGaussianMixture", "reals", "none", _with(n_components=3, covariance_type="spherical"), "spherical"),
+    *_each(
+        "GaussianMixture BayesianGaussianMixture",
+        "reals",
+        "none",
+        _with(n_components=3, covariance_type="diag"),
+        "diagonal",
+    ),
+    *_each(
+        "GaussianMixture BayesianGaussianMixture",
+        "reals",
+        "none",
+        _with(n_components=3, covariance_type="spherical"),
+        "spherical",
+    ),
     *_each("TweedieRegressor", "numbers", "value", _with(power=0, link="identity"), "identity"),
     *_each("TweedieRegressor", "numbers", "counts", _with(power=0, link="log"), "log link"),
-    *_each("NuSVC SVC", "numbers", "three", _with(decision_function_shape="ovo", kernel="poly"), "one against one"),
+    *_each(
+        "NuSVC SVC",
+        "numbers",
+        "three",
+        _with(decision_function_shape="ovo", kernel="poly"),
+        "one against one",
+    ),
     *_each("SVC", "numbers", "two", _with(probability=True), "probabilities, two"),
     *_each("SVC", "numbers", "three", _with(kernel="sigmoid", gamma=0.01, break_ties=True), "ties broken"),
-    *_each("KBinsDiscretizer", "one", "none", _with(n_bins=2, encode="onehot-dense", strategy="uniform"), "two bins"),
+    *_each(
+        "KBinsDiscretizer",
+        "one",
+        "none",
+        _with(n_bins=2, encode="onehot-dense", strategy="uniform"),
+        "two bins",
+    ),
     *_each("SplineTransformer", "numbers", "none", _with(degree=1, include_bias=False), "straight"),
     *_each("SplineTransformer", "numbers", "none", _with(degree=2, knots="quantile"), "quantiles"),
     *_each("PolynomialFeatures", "one", "none", _with(degree=(2, 4), include_bias=False), "from 2 to 4"),
@@ -483,29 +707,71 @@ VARIANTS = [
     *_each("FunctionTransformer", "numbers", "none", _function(np.expm1), "expm1"),
     *_each("FunctionTransformer", "numbers", "none", _function(np.tanh), "tanh"),
     *_each("FunctionTransformer", "numbers", "none", _function(np.cumsum), "cumsum"),
-    *_each("CalibratedClassifierCV", "numbers", "three", _around(_linear, cv=3, method="temperature"), "temperature"),
-    *_each("CalibratedClassifierCV", "numbers", "two", _around(_forest, cv=3, method="temperature"), "temperature, two"),
-    *_each("FixedThresholdClassifier", "numbers", "two", _around(_linear, threshold=0.4, pos_label=0), "first class"),
+    *_each(
+        "CalibratedClassifierCV",
+        "numbers",
+        "three",
+        _around(_linear, cv=3, method="temperature"),
+        "temperature",
+    ),
+    *_each(
+        "CalibratedClassifierCV",
+        "numbers",
+        "two",
+        _around(_forest, cv=3, method="temperature"),
+        "temperature, two",
+    ),
+    *_each(
+        "FixedThresholdClassifier",
+        "numbers",
+        "two",
+        _around(_linear, threshold=0.4, pos_label=0),
+        "first class",
+    ),
     *_each("FixedThresholdClassifier", "numbers", "two", _around(_svm, threshold=-0.5), "by score"),
-    *_each("TunedThresholdClassifierCV", "numbers", "two", _around(_linear, response_method="decision_function"), "by score"),
+    *_each(
+        "TunedThresholdClassifierCV",
+        "numbers",
+        "two",
+        _around(_linear, response_method="decision_function"),
+        "by score",
+    ),
     *_each("RegressorChain", "numbers", "pair", _around(_tree, order=[1, 0]), "trees, reversed"),
-    *_each("SelfTrainingClassifier GridSearchCV", "numbers", "two", lambda cls: cls(_forest()) if cls.__name__[0] == "S" else cls(_forest(), {"max_depth": [3]}), "forest"),
+    *_each(
+        "SelfTrainingClassifier GridSearchCV",
+        "numbers",
+        "two",
+        lambda cls: cls(_forest()) if cls.__name__[0] == "S" else cls(_forest(), {"max_depth": [3]}),
+        "forest",
+    ),
     *_each("NearestCentroid", "numbers", "three", _with(shrink_threshold=0.1), "shrunk"),
     *_each("NearestCentroid", "numbers", "three", _with(priors=[0.2, 0.3, 0.5]), "priors"),
     *_each("NearestCentroid", "numbers", "three", _with(metric="manhattan"), "manhattan"),
     *_each("SimpleImputer", "holed", "none", _with(strategy="median"), "median"),
-    *_each("HistGradientBoostingClassifier", "holed", "two", _with(max_iter=5, class_weight="balanced"), "few"),
+    *_each(
+        "HistGradientBoostingClassifier", "holed", "two", _with(max_iter=5, class_weight="balanced"), "few"
+    ),
     *_each("GradientBoostingRegressor", "numbers", "value", _with(loss="huber", init="zero"), "huber"),
     *_each("GradientBoostingRegressor", "numbers", "value", lambda cls: cls(init=_ridge()), "another start"),
     *_each("GradientBoostingClassifier", "numbers", "two", _with(loss="exponential"), "exponential"),
-    *_each("RandomForestClassifier", "numbers", "two", _with(class_weight="balanced", max_depth=3), "balanced"),
+    *_each(
+        "RandomForestClassifier", "numbers", "two", _with(class_weight="balanced", max_depth=3), "balanced"
+    ),
     *_each("IsolationForest", "holed", "none", note="missing values"),
     *_each("SGDOneClassSVM OneClassSVM", "numbers", "none", _with(nu=0.2), "nu"),
     *_each("DummyClassifier", "words", "two", _with(strategy="most_frequent"), "most frequent"),
     *_each("DummyClassifier", "words", "two", _with(strategy="uniform"), "at random"),
     *_each("DummyRegressor", "holed", "value", _with(strategy="median"), "median"),
-    *_each("TransformedTargetRegressor", "numbers", "counts", lambda cls: cls(_tree(), func=np.sqrt, inverse_func=np.square), "square"),
-    *_each("BaggingClassifier", "numbers", "two", _around(_linear, n_estimators=4, max_samples=0.02), "few rows"),
+    *_each(
+        "TransformedTargetRegressor",
+        "numbers",
+        "counts",
+        lambda cls: cls(_tree(), func=np.sqrt, inverse_func=np.square),
+        "square",
+    ),
+    *_each(
+        "BaggingClassifier", "numbers", "two", _around(_linear, n_estimators=4, max_samples=0.02), "few rows"
+    ),
 ]
 
 RECIPES: tuple[Recipe, ...] = (*CLASSIFIERS, *REGRESSORS, *TRANSFORMERS, *OTHERS, *VARIANTS)

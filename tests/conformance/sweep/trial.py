@@ -1,4 +1,4 @@
-"""Fits an estimator by its recipe, converts it, and compares its graph's answers with its own."""
+"""Fits an estimator by its recipe, builds its artifact, and compares the answers for fresh rows."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from typing import Any, Literal
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
-import onnxruntime
+import pandas as pd
 from recipes import DATA, FRESH, TRAINING, Array, Recipe, target
 from scipy import sparse
-from skl2onnx import convert_sklearn
-from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from sklearn.base import is_classifier, is_outlier_detector
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import all_estimators
 
-from sls_ml.artifact import structure
-from sls_ml.artifact.converters import check, options, register
-from sls_ml.errors import SlsMlError
+from sls_ml.artifact import build
+from sls_ml.artifact.converters import check
+from sls_ml.errors import ParityError, SlsMlError
 
-Status = Literal["right", "wrong", "refused", "error"]
+Status = Literal["right", "refused", "stopped", "wrong", "error"]
+"""Refused: by name, before the conversion. Stopped: by the parity gate, after it."""
 
 CLASSES: dict[str, type] = dict(all_estimators())
 PROBABILITY, VALUE = 1e-5, 1e-6
@@ -31,11 +30,21 @@ PROBABILITY, VALUE = 1e-5, 1e-6
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended. `why` is the worst difference, the refusal, or the error."""
+    """How a trial ended.
+
+    Attributes:
+        recipe: What was tried.
+        status: How it ended.
+        why: The largest error, the refusal, the difference, or the exception.
+        mend: The way out that a refusal names.
+        engines: The engines that passed the gate.
+    """
 
     recipe: Recipe
     status: Status
     why: str
+    mend: str = ""
+    engines: tuple[str, ...] = ()
 
 
 def attempt(recipe: Recipe) -> Outcome:
@@ -50,26 +59,45 @@ def attempt(recipe: Recipe) -> Outcome:
             expected = answers(model, fresh)
         except Exception as error:  # noqa: BLE001 - those that have no answer must be refused
             return _without_answers(recipe, model, error)
-        try:
-            check(model)
-            found = converted_answers(model, x, fresh)
-        except SlsMlError as error:
-            return Outcome(recipe, "refused", error.what)
-        except Exception as error:  # noqa: BLE001 - the table tells what failed
-            return Outcome(recipe, "error", f"{type(error).__name__}: {error}"[:150].replace("\n", " "))
-    return compared(recipe, expected, found)
+        return _converted(recipe, model, x, fresh, expected)
 
 
 def _without_answers(recipe: Recipe, model: Any, error: Exception) -> Outcome:
     try:
         check(model)
     except SlsMlError as refusal:
-        return Outcome(recipe, "refused", refusal.what)
+        return Outcome(recipe, "refused", refusal.what, refusal.mend or "")
     return Outcome(recipe, "error", f"does not fit or answer: {error!r}"[:150])
 
 
+def _converted(recipe: Recipe, model: Any, x: Array, fresh: Array, expected: list[Array]) -> Outcome:
+    try:
+        check(model)
+        artifact = build(model, list(x) if x.ndim == 1 else x, name="trial")
+        answer = artifact.predict(_rows(fresh))
+    except ParityError as stop:
+        return Outcome(recipe, "stopped", f"{stop.what} {stop.why}", stop.mend or "")
+    except SlsMlError as refusal:
+        return Outcome(recipe, "refused", refusal.what, refusal.mend or "")
+    except Exception as error:  # noqa: BLE001 - the table tells what failed
+        return Outcome(recipe, "error", f"{type(error).__name__}: {error}"[:150].replace("\n", " "))
+    found = [
+        np.asarray(answer[key])
+        for key in ("label", "value", "probability", "score", "transformed")
+        if key in answer
+    ]
+    return compared(recipe, expected, found, tuple(artifact.manifest["engines"]))
+
+
+def _rows(x: Array) -> Any:
+    """Fresh rows by name, so that columns which the model does not read may be among them."""
+    if x.ndim == 1:
+        return list(x)
+    return pd.DataFrame(x, columns=[f"x{at}" for at in range(x.shape[1])])
+
+
 def answers(model: Any, rows: Array) -> list[Array]:
-    """What the original answers: labels and scores, values, or transformed rows; none for what cannot."""
+    """What the original answers: labels and scores, values, or transformed rows."""
     if isinstance(model, SelectorMixin):
         return [model.transform(rows)]
     scores = next(
@@ -85,53 +113,35 @@ def answers(model: Any, rows: Array) -> list[Array]:
     return [moved.toarray() if sparse.issparse(moved) else moved]
 
 
-def converted_answers(model: Any, x: Array, rows: Array) -> list[Array]:
-    """What the converted model answers."""
-    register()
-    kind = StringTensorType if x.dtype == object else DoubleTensorType
-    chosen = {id(part): values for part in structure.parts(model) if (values := options(part))}
-    graph = convert_sklearn(
-        model,
-        initial_types=[("c0", kind([None, *x.shape[1:]]))],
-        target_opset={"": 18, "ai.onnx.ml": 3},
-        options=chosen,
-    )
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = 1
-    settings.log_severity_level = 4
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), settings, providers=["CPUExecutionProvider"])
-    outputs: list[Array] = session.run(None, {"c0": rows})
-    return outputs
-
-
-def compared(recipe: Recipe, expected: list[Array], found: list[Array]) -> Outcome:
+def compared(recipe: Recipe, expected: list[Array], found: list[Array], engines: tuple[str, ...]) -> Outcome:
     """Judge a trial: labels may differ only where the scores leave it open."""
     worst, notes = 0.0, []
-    open_rows = np.zeros(len(expected[0]), dtype=bool)
+    undecided = np.zeros(len(expected[0]), dtype=bool)
     if len(expected) == 2 and expected[1].ndim == 2 and expected[1].shape[1] > 1:
         top = np.sort(expected[1], axis=1)
-        open_rows = top[:, -1] - top[:, -2] < PROBABILITY
-    for at, want in enumerate(expected):
-        got = np.asarray(found[at])
-        if want.dtype.kind not in "fc":
-            wrong = (got.reshape(want.shape).astype(str) != want.astype(got.dtype).astype(str)) & (
-                ~open_rows if want.ndim == 1 else True
-            )
-            if wrong.any():
-                notes.append(f"{wrong.mean():.1%} of the labels")
-            continue
-        if got.size != want.size and got.ndim == 2 and want.ndim == 1 and got.shape[1] == 2:
-            got = got[:, 1]
+        undecided = top[:, -1] - top[:, -2] < PROBABILITY
+    if len(found) != len(expected):
+        return Outcome(recipe, "wrong", f"{len(found)} answers for {len(expected)}")
+    for want, got in zip(expected, found, strict=True):
         if got.size != want.size:
             notes.append(f"shape {got.shape} for {want.shape}")
-            continue
-        difference = np.abs(got.reshape(want.shape) - want) / (1 + np.abs(want))
-        difference = np.where(np.isnan(want) & np.isnan(got.reshape(want.shape)), 0, difference)
-        limit = PROBABILITY if len(expected) == 2 else VALUE
-        off = ~(difference <= limit)
-        worst = max(worst, float(np.nan_to_num(difference, nan=np.inf).max(initial=0)))
-        if off.any():
-            notes.append(f"{off.mean():.1%} of the values, by up to {worst:.1e}")
+        elif want.dtype.kind not in "fc":
+            differs = got.reshape(want.shape).astype(str) != want.astype(got.dtype).astype(str)
+            differs = differs & ~undecided if want.ndim == 1 else differs
+            if differs.any():
+                notes.append(f"{differs.mean():.1%} of the labels")
+        else:
+            off = _difference(want, got.reshape(want.shape).astype(np.float64))
+            worst = max(worst, float(off.max(initial=0)))
+            limit = PROBABILITY if len(expected) == 2 else VALUE
+            if (off > limit).any():
+                notes.append(f"{(off > limit).mean():.1%} of the values, by up to {worst:.1e}")
     if notes:
-        return Outcome(recipe, "wrong", "; ".join(notes))
-    return Outcome(recipe, "right", f"{worst:.0e}")
+        return Outcome(recipe, "wrong", "; ".join(notes), engines=engines)
+    return Outcome(recipe, "right", f"{worst:.0e}", engines=engines)
+
+
+def _difference(want: Array, got: Array) -> Array:
+    off = np.abs(got - want) / (1 + np.abs(want))
+    off = np.where(np.isnan(want) & np.isnan(got), 0, off)
+    return np.nan_to_num(off, nan=np.inf)

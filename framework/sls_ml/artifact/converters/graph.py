@@ -13,6 +13,7 @@ from onnx import TensorProto
 from skl2onnx._parse import _parse_sklearn
 from skl2onnx.common import data_types
 from skl2onnx.common.utils_sklearn import enumerate_model_names
+from sklearn.base import is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
@@ -302,14 +303,14 @@ class Graph:
     def _part(
         self, estimator: Any, inputs: Tensor | list[Tensor], wanted: dict[str, bool]
     ) -> tuple[Tensor, ...]:
-        tensors = inputs if isinstance(inputs, list) else [inputs]
-        if all(tensor.kind != "string" for tensor in tensors):
-            tensors = [self.concat([tensor.cast("float64") for tensor in tensors])]
+        fed = inputs if isinstance(inputs, list) else [inputs]
+        if all(tensor.kind != "string" for tensor in fed):
+            fed = [self.concat([tensor.cast("float64") for tensor in fed])]
         # skl2onnx takes options by the id of the estimator, so a copy keeps those of two uses apart.
         part = copy.copy(_unwrapped(estimator))
         self._keep.append(part)
         variables = []
-        for tensor in tensors:
+        for tensor in fed:
             shape = [None] if tensor.width is None and tensor.kind == "string" else [None, tensor.width]
             variable = self._scope.declare_local_variable("part_input", declared(tensor.kind, shape))
             self._container.add_node("Identity", tensor.name, variable.onnx_name, name=self.name("part"))
@@ -331,7 +332,11 @@ class Graph:
             for holder in (self._scope, self._container):
                 holder.add_options(id(step), chosen)
         found = _parse_sklearn(self._scope, part, variables)
-        return tuple(Tensor(self, v.onnx_name, kind_of(v.type), _width_of(v.type)) for v in found)
+        tensors = tuple(Tensor(self, v.onnx_name, kind_of(v.type), _width_of(v.type)) for v in found)
+        if is_classifier(part) and len(tensors) > 1:
+            # skl2onnx finds out only later that labels are strings.
+            tensors[0].kind = "string" if part.classes_.dtype.kind in "OUS" else "int64"
+        return tensors
 
 
 def _unwrapped(estimator: Any) -> Any:

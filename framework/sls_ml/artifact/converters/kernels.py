@@ -152,6 +152,5 @@ def label_propagation(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tens
     """The labels of the training rows, by their kernel to the row."""
     near = kernel(graph, x, _dense(model.X_), "rbf", float(model.gamma), 0.0, 0.0)
     shares = near @ np.asarray(model.label_distributions_, dtype=np.float64)
-    total = graph.total(shares)
-    probabilities = shares / graph.where(graph.equal(total, 0.0), 1.0, total)
-    return graph.pick(model.classes_, graph.argmax(probabilities)), probabilities
+    # Far from all training rows every share is zero: the first class, and NaN as in the original.
+    return graph.pick(model.classes_, graph.argmax(shares)), shares / graph.total(shares)

@@ -1,11 +1,11 @@
-"""Linear regressors, and the linear classifiers whose form in skl2onnx is wrong or knows no doubles."""
+"""Linear regressors, discriminants, and linear classifiers that skl2onnx converts wrong or without doubles."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.linear_model import (
     ARDRegression,
     BayesianRidge,
@@ -32,6 +32,7 @@ from sklearn.linear_model import (
     RidgeClassifier,
     RidgeClassifierCV,
     RidgeCV,
+    SGDOneClassSVM,
     SGDRegressor,
     TheilSenRegressor,
 )
@@ -95,11 +96,41 @@ def without_probabilities(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, 
     return label(model, decision, graph), decision
 
 
+@converter(SGDOneClassSVM)
+def one_class(model: SGDOneClassSVM, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """1 where the score is not negative, else -1."""
+    weights = np.asarray(model.coef_, dtype=np.float64).reshape(-1, 1)
+    score = x @ weights - float(model.offset_[0])
+    label = graph.where(score >= 0.0, np.asarray(1), graph.constant(np.asarray(-1)))
+    return label.reshape(-1), score
+
+
 @converter(LinearDiscriminantAnalysis)
 def discriminant(model: LinearDiscriminantAnalysis, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
     """Label, probabilities and score."""
     decision = scores(model, x)
     return label(model, decision, graph), squashed(decision, graph), decision
+
+
+@converter(QuadraticDiscriminantAnalysis)
+def quadratic_discriminant(
+    model: QuadraticDiscriminantAnalysis, x: Tensor, graph: Graph
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Label, probabilities and score, from the Mahalanobis distance to each class."""
+    posteriors = []
+    for mean, rotation, scaling, prior in zip(
+        model.means_, model.rotations_, model.scalings_, model.priors_, strict=True
+    ):
+        away: Tensor = x - np.asarray(mean).reshape(1, -1)
+        turned = away @ np.ascontiguousarray(rotation / np.sqrt(scaling))
+        shift = np.log(prior) - 0.5 * np.log(scaling).sum()
+        posteriors.append(graph.total(turned * turned) * -0.5 + float(shift))
+    posterior = graph.concat(posteriors)
+    decision = posterior
+    if len(model.classes_) == 2:
+        decision = posterior.columns([1]) - posterior.columns([0])
+    label = graph.pick(model.classes_, graph.argmax(posterior))
+    return label, graph.op("Softmax", posterior, axis=1), decision
 
 
 def squashed(decision: Tensor, graph: Graph) -> Tensor:

@@ -94,11 +94,11 @@ _SKL2ONNX = frozenset(
         *("AdaBoostRegressor", "BernoulliNB", "ColumnTransformer", "ComplementNB", "CountVectorizer"),
         *("FeatureUnion", "GammaRegressor", "GaussianNB", "GaussianProcessRegressor"),
         *("GaussianRandomProjection", "IncrementalPCA", "KMeans", "KernelPCA", "LogisticRegression"),
-        *("LogisticRegressionCV", "MLPClassifier", "MLPRegressor", "MaxAbsScaler", "MinMaxScaler"),
-        *("MiniBatchKMeans", "MultiOutputRegressor", "MultinomialNB", "NeighborhoodComponentsAnalysis"),
-        *("PCA", "PassiveAggressiveClassifier", "Perceptron", "Pipeline", "PoissonRegressor"),
-        *("QuadraticDiscriminantAnalysis", "RANSACRegressor", "RobustScaler", "SGDClassifier"),
-        *("SGDOneClassSVM", "StandardScaler", "TruncatedSVD", "TweedieRegressor"),
+        *("LogisticRegressionCV", "MaxAbsScaler", "MinMaxScaler", "MiniBatchKMeans"),
+        *("MultiOutputRegressor", "MultinomialNB", "NeighborhoodComponentsAnalysis", "PCA"),
+        *("PassiveAggressiveClassifier", "Perceptron", "Pipeline", "PoissonRegressor"),
+        *("RANSACRegressor", "RobustScaler", "SGDClassifier", "StandardScaler", "TruncatedSVD"),
+        *("TweedieRegressor",),
     )
 )
 """Estimators for which skl2onnx's own converter is right in double precision, as the sweep found."""
@@ -115,13 +115,15 @@ def check(estimator: Any) -> None:
     """
     sealed: set[int] = set()
     steps = {id(step) for _, step in structure.steps(estimator)}
+    last = structure.steps(estimator)[-1][1]
     for part in structure.parts(estimator):
         if id(part) in sealed or (type(part).__name__ in _TARGET_ENCODERS and id(part) not in steps):
             continue
         if isinstance(part, SelectorMixin):
             # A selector's estimator has done its work: only the columns that it chose are converted.
             sealed |= {id(inner) for inner in structure.parts(part)}
-        refusal = _refusal(part)
+        refusal = _predicting_selector(part) if part is last else None
+        refusal = refusal or _refusal(part)
         if refusal is not None:
             reason, way_out = refusal
             raise ModelError(
@@ -157,6 +159,15 @@ def _unknown(cls: type, part: Any) -> tuple[str, str] | None:
         "there is no converter for it",
         f"replace it by an estimator of docs/estimators.md, or {_WRITE_ONE}",
     )
+
+
+def _predicting_selector(part: Any) -> tuple[str, str] | None:
+    if isinstance(part, SelectorMixin) and hasattr(part, "predict"):
+        return (
+            "it selects columns and predicts, and only the first converts",
+            "put its estimator behind it in a Pipeline",
+        )
+    return None
 
 
 def _several_labels(part: Any) -> tuple[str, str] | None:

@@ -32,8 +32,8 @@ def tfidf_vectorizer(model: TfidfVectorizer, inputs: list[Tensor], graph: Graph)
 def _weighted(model: Any, counts: Tensor, graph: Graph) -> Tensor:
     weights = counts
     if model.sublinear_tf:
-        some = counts > 0.0
-        weights = graph.where(some, graph.op("Log", graph.where(some, counts, 1.0)) + 1.0, counts)
+        none = graph.equal(counts, 0.0)
+        weights = graph.where(none, 0.0, graph.op("Log", graph.where(none, 1.0, counts)) + 1.0)
     if model.use_idf:
         weights = weights * np.asarray(model.idf_, dtype=np.float64).reshape(1, -1)
     return unit_rows(weights, model.norm, graph) if model.norm else weights
