@@ -33,21 +33,26 @@ def _project_keys(project: Project) -> Iterator[str]:
         yield f"store: {project.store} (only auto, s3:// and file://)"
     if project.alarms.drift != Alarms().drift:
         yield "alarms.drift"
-    if project.rollout.canary is not None:
-        yield "rollout.canary (only all-at-once)"
 
 
 def _function_keys(function: Function) -> Iterator[str]:
     asked = [
         (function.schedule is not None, "schedule"),
         (function.package != "zip", f"package: {function.package} (only zip)"),
-        (function.style != "function", f"style: {function.style} (only function)"),
         (function.follow is not None, "follow"),
     ]
     if http := function.http:
         asked += [
             (http.auth in {"jwt", "key"}, f"http.auth: {http.auth} (only iam and public)"),
             (http.page, "http.page"),
+        ]
+    if function.style == "chalice":
+        asked += [
+            (
+                function.objects is not None,
+                "style: chalice of objects (Chalice 1.34 packages no bucket events)",
+            ),
+            (function.observability == "powertools", "observability: powertools with style: chalice"),
         ]
     if objects := function.objects:
         asked += [

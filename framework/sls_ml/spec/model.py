@@ -219,10 +219,14 @@ class Aws(_Model):
 
 
 class Canary(_Model):
-    """Shift this percentage of the traffic first, and the rest after so many minutes."""
+    """Shift this percentage of the traffic first, and the rest after so many minutes.
+
+    Before that the new version is checked: it must `start`, or also `predict` the example rows of its models.
+    """
 
     percent: int = Field(ge=1, le=99)
     minutes: int = Field(ge=1, le=2880)
+    check: Literal["predict", "start"] = "predict"
 
 
 def _all_at_once(value: object) -> object:

@@ -111,7 +111,19 @@ def test_functions_must_not_feed_a_circle() -> None:
         ({"predict": {"model": "credit", "http": {"auth": "jwt"}}}, {}, "functions.predict.http.auth: jwt"),
         ({"predict": {"model": "credit", "http": {"page": True}}}, {}, "functions.predict.http.page"),
         ({"predict": {"model": "credit", "http": {}, "package": "image"}}, {}, "package: image"),
-        ({"predict": {"model": "credit", "http": {}, "style": "chalice"}}, {}, "style: chalice"),
+        ({"score": {"model": "credit", "objects": {}, "style": "chalice"}}, {}, "style: chalice of objects"),
+        (
+            {
+                "predict": {
+                    "model": "credit",
+                    "http": {},
+                    "style": "chalice",
+                    "observability": "powertools",
+                }
+            },
+            {},
+            "observability: powertools with style: chalice",
+        ),
         ({"predict": {"model": "credit", "http": {}, "follow": "live"}}, {}, "follow"),
         ({"score": {"model": "credit", "objects": {}, "observability": "native"}}, {}, "observability"),
         ({"score": {"model": "credit", "objects": {"format": "parquet"}}}, {}, "objects.format: parquet"),
@@ -122,11 +134,6 @@ def test_functions_must_not_feed_a_circle() -> None:
             {"predict": {"model": "credit", "http": {}, "environment": {"KEY": {"secret": "a/b"}}}},
             {},
             "functions.predict.environment.KEY.secret",
-        ),
-        (
-            {"predict": {"model": "credit", "http": {}}},
-            {"rollout": {"canary": {"percent": 10, "minutes": 5}}},
-            "rollout.canary",
         ),
     ],
 )
@@ -207,3 +214,17 @@ def test_keys_of_aws_are_refused_for_another_provider() -> None:
 def test_keys_of_aws_are_checked(keys: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         project({"predict": {"model": "credit", "http": {}}}, aws=keys)
+
+
+@pytest.mark.parametrize(("percent", "seen"), [(1, False), (2, True)])
+def test_a_canary_must_be_able_to_raise_the_alarm(percent: int, seen: bool) -> None:
+    # GIVEN a canary, and an error rate of 1 %
+    keys = {"rollout": {"canary": {"percent": percent, "minutes": 10}}}
+    asked = project({"predict": {"model": "credit", "http": {}}}, **keys)
+    # WHEN the canary takes so little traffic that all of it may fail unnoticed
+    # THEN it is refused
+    if seen:
+        build(asked, {"credit": manifest()})
+    else:
+        with pytest.raises(SpecError, match="cannot sing"):
+            build(asked, {"credit": manifest()})

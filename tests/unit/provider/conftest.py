@@ -24,17 +24,21 @@ from sls_ml.intent.model import (
     WriteObjects,
 )
 from sls_ml.package.model import Package
-from sls_ml.spec.model import Alarms, Aws, Concurrency, Http, Rollout, Secret
+from sls_ml.spec.model import Alarms, Aws, Canary, Concurrency, Http, Rollout, Secret
+
+EXAMPLE = [{"age": 41, "city": "Bern"}, {"age": 27, "city": 'Zürich "Nord"'}]
 
 
-def model(name: str = "credit", *, size: int = 40_000, bundled: bool = True) -> ModelRef:
+def model(
+    name: str = "credit", *, size: int = 40_000, bundled: bool = True, example: Any = EXAMPLE
+) -> ModelRef:
     return ModelRef(
         name=name,
         digest="ab" * 32,
         files={"model.onnx": size},
         engine="ort_capi",
         bundled=bundled,
-        manifest={},
+        manifest={"example": example},
     )
 
 
@@ -114,6 +118,16 @@ DEPLOYMENTS: dict[str, Deployment] = {
         function(alarms=Alarms(error_rate=0.005, p99=200), concurrency=Concurrency(reserved=20)),
         function("score", batch=OWN),
         notify=("ops@example.org", "night@example.org"),
+    ),
+    "canary": deployment(
+        function("predict"),
+        function("both", models=(model("credit"), model("churn"))),
+        function("score", batch=OWN),
+        rollout=Rollout(canary=Canary(percent=10, minutes=5)),
+    ),
+    "canary-own-steps": deployment(
+        function(alarms=Alarms(p99=200), start="provisioned", concurrency=Concurrency(provisioned=1)),
+        rollout=Rollout(canary=Canary(percent=20, minutes=7, check="start")),
     ),
     "careful-account": deployment(
         function(),

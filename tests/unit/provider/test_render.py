@@ -16,7 +16,7 @@ from sls_ml.intent.model import Deployment, Place
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import render
 from sls_ml.provider.aws.bootstrap import bootstrap
-from sls_ml.spec.model import Canary, Concurrency, Http, Rollout
+from sls_ml.spec.model import Concurrency, Http
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "aws"
 
@@ -150,17 +150,6 @@ def test_models_larger_than_the_disk_are_refused(make: Any) -> None:
         render(deployment, {"predict": make.package("predict")})
     # THEN it is refused
     assert caught.value.code == "models-too-large"
-
-
-def test_a_canary_is_refused(make: Any) -> None:
-    # GIVEN a deployment that shifts its traffic step by step
-    rollout = Rollout(canary=Canary(percent=10, minutes=5))
-    deployment = make.deployment(make.function(), rollout=rollout)
-    # WHEN it is rendered
-    with pytest.raises(UnsupportedError) as caught:
-        render(deployment, {"predict": make.package("predict")})
-    # THEN it is refused
-    assert caught.value.code == "canary-unsupported"
 
 
 def test_a_prefix_with_a_wildcard_is_refused(make: Any) -> None:

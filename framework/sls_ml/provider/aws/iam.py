@@ -38,7 +38,7 @@ class Statement:
 
     sid: str
     actions: tuple[str, ...]
-    resource: Value
+    resource: Value | list[Value]
     reason: str
     condition: Mapping[str, Any] | None = None
     effect: Literal["Allow", "Deny"] = "Allow"
@@ -71,16 +71,21 @@ class Scope:
     queue: str
 
 
+def write_logs(log_group: str) -> Statement:
+    """What every function may do: write to its log group."""
+    return Statement(
+        sid="WriteLogs",
+        actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+        resource=sub(f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{log_group}:*"),
+        reason="Each environment writes to a stream of its own; the group exists already.",
+    )
+
+
 def statement(grant: Grant, scope: Scope) -> Statement:
     """Translate one grant. No statement has a wildcard for a resource; a ``*`` ends a prefix or an ARN."""
     match grant:
         case WriteLogs():
-            return Statement(
-                sid="WriteLogs",
-                actions=("logs:CreateLogStream", "logs:PutLogEvents"),
-                resource=sub(f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{scope.log_group}:*"),
-                reason="Each environment writes to a stream of its own; the group exists already.",
-            )
+            return write_logs(scope.log_group)
         case ReadModel(model):
             return Statement(
                 sid=f"ReadModel{names.logical_id(model)}",

@@ -12,6 +12,7 @@ POLICY_NAME_LENGTH = 128
 STACK_NAME_LENGTH = 128
 ALARM_NAME_LENGTH = 255
 DASHBOARD_NAME_LENGTH = 255
+ROLLOUT_NAME_LENGTH = 100
 
 ALIAS = "live"
 """The alias that carries the traffic: URLs and queues hang on it from the first release."""
@@ -74,6 +75,16 @@ def dashboard_name(stack: str, region: str) -> str:
 def log_group_name(function: str) -> str:
     """Name of the log group of a function, from the function's name on AWS."""
     return f"/aws/lambda/{function}"
+
+
+def rollout_name(stack: str) -> str:
+    """Name of the application that CodeDeploy shifts traffic for."""
+    return fitted(stack, ROLLOUT_NAME_LENGTH)
+
+
+def rollout_role_name(stack: str, function: str, part: str, region: str) -> str:
+    """Name of a role that takes part in a function's rollout; no function has two hyphens in its name."""
+    return role_name(stack, f"{function}--{part}", region)
 
 
 def logical_id(function: str, suffix: str = "") -> str:

@@ -11,7 +11,17 @@ from typing import Any
 from sls_ml.errors import UnsupportedError
 from sls_ml.intent.model import Deployment, Function
 from sls_ml.package.model import Package
-from sls_ml.provider.aws import alarms, batch, cloudformation, dashboard, endpoint, iam, names, scaling
+from sls_ml.provider.aws import (
+    alarms,
+    batch,
+    cloudformation,
+    dashboard,
+    endpoint,
+    iam,
+    names,
+    rollout,
+    scaling,
+)
 from sls_ml.provider.aws.cloudformation import ACCOUNT, REGION, Resource, Value, attribute, ref, resource, sub
 from sls_ml.provider.aws.limits import LIMITS
 from sls_ml.provider.base import Rendered
@@ -38,10 +48,6 @@ def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
     Raises:
         UnsupportedError: The deployment asks for something that AWS, or this version, cannot do.
     """
-    if deployment.rollout.canary is not None:
-        raise UnsupportedError(
-            "a canary rollout is not supported on aws yet", code="canary-unsupported", where="rollout.canary"
-        )
     stack = names.stack_name(deployment.project, deployment.stage)
     store = _store(deployment.store)
     resources: dict[str, Resource] = {}
@@ -49,6 +55,9 @@ def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
     if any(_own_bucket(function) for function in deployment.functions):
         resources |= batch.data_bucket(deployment.aws.kms)
         outputs[names.DATA_BUCKET] = _output("Bucket for batch input and output", ref(names.DATA_BUCKET))
+    canary = deployment.rollout.canary
+    if canary is not None:
+        resources |= dict(rollout.shared(canary, stack))
     if deployment.notify:
         resources |= dict(alarms.topic(deployment.notify))
     for function in deployment.functions:
@@ -208,7 +217,7 @@ def _resources(
             "SecurityGroupIds": list(aws.vpc.security_groups),
             "SubnetIds": list(aws.vpc.subnets),
         }
-    yield from _release(function, package, versioned)
+    yield from _release(deployment, function, package, versioned)
     yield from scaling.resources(function, name)
     if function.http:
         yield from endpoint.resources(function, function.http, stack, deployment.region)
@@ -226,7 +235,7 @@ def _surroundings(aws: Aws, name: str, function: Function) -> Iterator[iam.State
 
 
 def _release(
-    function: Function, package: Package, versioned: Mapping[str, Any]
+    deployment: Deployment, function: Function, package: Package, versioned: Mapping[str, Any]
 ) -> Iterator[tuple[str, Resource]]:
     """The function, the version that this deployment publishes, and the alias that sends traffic to it.
 
@@ -262,10 +271,12 @@ def _release(
         alias["ProvisionedConcurrencyConfig"] = {
             "ProvisionedConcurrentExecutions": function.concurrency.provisioned
         }
-    yield (
-        names.logical_id(function.name, "Alias"),
-        resource("AWS::Lambda::Alias", alias, function=function.name),
-    )
+    alias_id, canary = names.logical_id(function.name, "Alias"), deployment.rollout.canary
+    if canary is None:
+        yield alias_id, resource("AWS::Lambda::Alias", alias, function=function.name)
+    else:
+        yield alias_id, rollout.shifted_alias(function, alias)
+        yield from rollout.resources(deployment, function, canary, version_id)
 
 
 def _disk(function: Function) -> int:

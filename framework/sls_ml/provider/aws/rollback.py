@@ -30,11 +30,16 @@ def taken_back(current: Mapping[str, Any], past: Mapping[str, Any], function: st
     Returns:
         A template; resources that the function shares with others stay, or come back where they are gone. One
         that refers to something of the function that is no longer there, such as the dashboard to a queue,
-        goes back too, and is left out where it did so in the past as well.
+        goes back too, and is left out where it did so in the past as well. The alias goes back at once: no
+        canary delays what mends a bad release.
     """
     resources = {name: body for name, body in past["Resources"].items() if _owner(body) is None}
     resources |= {name: body for name, body in current["Resources"].items() if _owner(body) != function}
-    resources |= {name: body for name, body in past["Resources"].items() if _owner(body) == function}
+    resources |= {
+        name: {key: value for key, value in body.items() if key != "UpdatePolicy"}
+        for name, body in past["Resources"].items()
+        if _owner(body) == function
+    }
     for name in [name for name, body in resources.items() if _owner(body) is None]:
         if not _fits(resources[name], resources):
             before = past["Resources"].get(name)

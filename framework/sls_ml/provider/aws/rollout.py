@@ -1,0 +1,271 @@
+"""A canary rollout: CodeDeploy checks a new version, gives it a part of the traffic, and watches alarms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from string import Template
+from typing import Any, Final
+
+from sls_ml.intent.model import Deployment, Function, ModelRef
+from sls_ml.provider.aws import alarms, iam, names
+from sls_ml.provider.aws.cloudformation import (
+    ACCOUNT,
+    PARTITION,
+    REGION,
+    Resource,
+    Value,
+    attribute,
+    ref,
+    resource,
+    sub,
+)
+from sls_ml.provider.aws.limits import LIMITS
+from sls_ml.spec.model import Canary
+
+APPLICATION: Final = "RolloutApplication"
+STEPS: Final = "RolloutSteps"
+
+EXAMPLE_BYTES = 16 << 10
+"""Example rows of a model that ride in the check, in bytes of JSON: rows beyond are left out."""
+
+_READY_MADE = {(10, 5), (10, 10), (10, 15), (10, 30)}
+"""Percent and minutes of the canaries that CodeDeploy knows by name."""
+
+_HANDLER = files("sls_ml.provider.aws") / "templates" / "pretraffic_handler.py"
+
+
+def shared(canary: Canary, stack: str) -> Iterator[tuple[str, Resource]]:
+    """What all functions of a stack share: the application, and steps where CodeDeploy has none like them."""
+    yield (
+        APPLICATION,
+        resource(
+            "AWS::CodeDeploy::Application",
+            {"ApplicationName": names.rollout_name(stack), "ComputePlatform": "Lambda"},
+        ),
+    )
+    if (canary.percent, canary.minutes) not in _READY_MADE:
+        yield (
+            STEPS,
+            resource(
+                "AWS::CodeDeploy::DeploymentConfig",
+                {
+                    "ComputePlatform": "Lambda",
+                    "TrafficRoutingConfig": {
+                        "TimeBasedCanary": {
+                            "CanaryInterval": canary.minutes,
+                            "CanaryPercentage": canary.percent,
+                        },
+                        "Type": "TimeBasedCanary",
+                    },
+                },
+            ),
+        )
+
+
+def _steps(canary: Canary) -> Value:
+    if (canary.percent, canary.minutes) in _READY_MADE:
+        return f"CodeDeployDefault.LambdaCanary{canary.percent}Percent{canary.minutes}Minutes"
+    return ref(STEPS)
+
+
+def shifted_alias(function: Function, properties: Mapping[str, Any]) -> Resource:
+    """The alias, whose updates CodeDeploy carries out."""
+    group, check = names.logical_id(function.name, "Shift"), names.logical_id(function.name, "Check")
+    body = resource("AWS::Lambda::Alias", properties, function=function.name)
+    body["UpdatePolicy"] = {
+        "CodeDeployLambdaAliasUpdate": {
+            "ApplicationName": ref(APPLICATION),
+            "BeforeAllowTrafficHook": ref(check),
+            "DeploymentGroupName": ref(group),
+        }
+    }
+    return body
+
+
+def resources(
+    deployment: Deployment, function: Function, canary: Canary, version: str
+) -> Iterator[tuple[str, Resource]]:
+    """The check that runs before traffic moves, and the group that says how it moves and what takes it back.
+
+    Args:
+        deployment: The deployment.
+        function: One of its functions.
+        canary: The share that moves first, and for how long.
+        version: Logical id of the version that this deployment publishes.
+    """
+    stack = names.stack_name(deployment.project, deployment.stage)
+    yield from _check(deployment, function, canary, version, stack)
+    role = names.logical_id(function.name, "ShiftAccess")
+    yield (
+        role,
+        iam.role(
+            names.rollout_role_name(stack, function.name, "shift", deployment.region),
+            "codedeploy.amazonaws.com",
+            iam.policy(_may_shift(names.function_name(stack, function.name), function)),
+            boundary=deployment.aws.permissions_boundary,
+            function=function.name,
+        ),
+    )
+    watched = [ref(alarms.logical_id(function, alarm)) for alarm in function.alarms if alarm.release]
+    yield (
+        names.logical_id(function.name, "Shift"),
+        resource(
+            "AWS::CodeDeploy::DeploymentGroup",
+            {
+                "AlarmConfiguration": {"Alarms": [{"Name": alarm} for alarm in watched], "Enabled": True},
+                "ApplicationName": ref(APPLICATION),
+                "AutoRollbackConfiguration": {
+                    "Enabled": True,
+                    "Events": [
+                        "DEPLOYMENT_FAILURE",
+                        "DEPLOYMENT_STOP_ON_ALARM",
+                        "DEPLOYMENT_STOP_ON_REQUEST",
+                    ],
+                },
+                "DeploymentConfigName": _steps(canary),
+                "DeploymentGroupName": function.name,
+                "DeploymentStyle": {
+                    "DeploymentOption": "WITH_TRAFFIC_CONTROL",
+                    "DeploymentType": "BLUE_GREEN",
+                },
+                "ServiceRoleArn": attribute(role, "Arn"),
+            },
+            function=function.name,
+        ),
+    )
+
+
+def _check(
+    deployment: Deployment, function: Function, canary: Canary, version: str, stack: str
+) -> Iterator[tuple[str, Resource]]:
+    """The function that CodeDeploy asks before it moves traffic."""
+    log_group = names.log_group_name(f"{names.function_name(stack, function.name)}/check")
+    logs, role = names.logical_id(function.name, "CheckLogs"), names.logical_id(function.name, "CheckAccess")
+    key = deployment.aws.kms
+    yield (
+        logs,
+        resource(
+            "AWS::Logs::LogGroup",
+            {
+                "LogGroupName": log_group,
+                "RetentionInDays": function.log_retention,
+                **({"KmsKeyId": key} if key else {}),
+            },
+            function=function.name,
+        ),
+    )
+    yield (
+        role,
+        iam.role(
+            names.rollout_role_name(stack, function.name, "check", deployment.region),
+            "lambda.amazonaws.com",
+            iam.policy(_may_check(function, log_group, names.rollout_name(stack))),
+            boundary=deployment.aws.permissions_boundary,
+            function=function.name,
+        ),
+    )
+    checks = list(_checks(function, canary))
+    yield (
+        names.logical_id(function.name, "Check"),
+        resource(
+            "AWS::Lambda::Function",
+            {
+                "Code": {"ZipFile": _code(function, checks)},
+                "Description": f"Checks a new version of {function.name} before traffic moves",
+                "Environment": {"Variables": {"VERSION": ref(version)}},
+                "Handler": "index.handler",
+                "LoggingConfig": {"LogFormat": "JSON", "LogGroup": ref(logs)},
+                "MemorySize": 256,
+                "Role": attribute(role, "Arn"),
+                "Runtime": f"python{function.python}",
+                "Timeout": min(LIMITS["timeout_seconds"].value, len(checks) * (function.timeout + 20)),
+            },
+            function=function.name,
+        ),
+    )
+
+
+def _code(function: Function, checks: list[dict[str, Any]]) -> str:
+    """The check's only file. JSON never holds three quotes in a row, so it fits into a raw string."""
+    text = json.dumps(checks, sort_keys=True, separators=(",", ":"))
+    return Template(_HANDLER.read_text("utf-8")).substitute(function=function.name, checks=text)
+
+
+def _checks(function: Function, canary: Canary) -> Iterator[dict[str, Any]]:
+    """Events for the new version, and what to expect of each answer.
+
+    A batch function has nothing to score before an object arrives: that it takes no messages and gives none
+    back tells that it started, which includes a prediction of an example row.
+    """
+    if function.batch:
+        yield {"event": {"Records": []}, "name": "start", "result": {"batchItemFailures": []}}
+        return
+    digests = {model.name: model.digest[:12] for model in function.models}
+    yield {"body": {"models": digests}, "event": _event("GET", "/ready", ""), "name": "ready", "rows": 0}
+    if canary.check == "predict":
+        for model in function.models:
+            rows = _examples(model)
+            path = "/predict" if len(function.models) == 1 else f"/models/{model.name}/predict"
+            event = _event("POST", path, json.dumps({"rows": rows}))
+            yield {"body": {}, "event": event, "name": model.name, "rows": len(rows)}
+
+
+def _event(method: str, path: str, body: str) -> dict[str, Any]:
+    """An event as a function URL sends it."""
+    return {
+        "body": body,
+        "headers": {"content-type": "application/json"} if body else {},
+        "isBase64Encoded": False,
+        "rawPath": path,
+        "requestContext": {"http": {"method": method}, "stage": "$default"},
+    }
+
+
+def _examples(model: ModelRef) -> list[Any]:
+    """The model's example rows, as many as fit, but at least one."""
+    rows: list[Any] = list(model.manifest["example"])
+    while len(rows) > 1 and len(json.dumps(rows)) > EXAMPLE_BYTES:
+        rows.pop()
+    return rows
+
+
+def _may_check(function: Function, log_group: str, application: str) -> Iterator[iam.Statement]:
+    yield iam.write_logs(log_group)
+    yield iam.Statement(
+        sid="CallVersions",
+        actions=("lambda:InvokeFunction",),
+        resource=sub(f"${{{names.logical_id(function.name, 'Function')}.Arn}}:*"),
+        reason="A version has no number before it is published, and the role must be there by then.",
+    )
+    yield iam.Statement(
+        sid="TellVerdict",
+        actions=("codedeploy:PutLifecycleEventHookExecutionStatus",),
+        resource=sub(
+            f"arn:{PARTITION}:codedeploy:{REGION}:{ACCOUNT}:deploymentgroup:{application}/{function.name}"
+        ),
+        reason="CodeDeploy waits for the check's verdict.",
+    )
+
+
+def _may_shift(name: str, function: Function) -> Iterator[iam.Statement]:
+    arn = f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
+    yield iam.Statement(
+        sid="MoveTraffic",
+        actions=("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"),
+        resource=[sub(arn), sub(f"{arn}:{names.ALIAS}")],
+        reason="CodeDeploy sets the weights of the alias, and waits for its warm capacity.",
+    )
+    yield iam.Statement(
+        sid="RunCheck",
+        actions=("lambda:InvokeFunction",),
+        resource=attribute(names.logical_id(function.name, "Check"), "Arn"),
+        reason="It asks the check before any traffic moves.",
+    )
+    yield iam.Statement(
+        sid="SeeAlarms",
+        actions=("cloudwatch:DescribeAlarms",),
+        resource=sub(f"arn:{PARTITION}:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"),
+        reason="It asks for the states of several alarms in one call; it reads, and changes none.",
+    )

@@ -1,0 +1,218 @@
+"""A canary rollout: how traffic moves, what takes it back, and the check before it.
+
+The check's code is run as rendered, against stubs of botocore: they hold what is sent, and the recorded
+answers, to the shapes of AWS's own API.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+from sls_ml.intent.model import Place
+from sls_ml.provider.aws import render, rollback
+from sls_ml.spec.model import Alarms, Canary, Rollout
+
+VERSION = "arn:aws:lambda:eu-west-1:123456789012:function:sls-ml-credit-risk-dev-predict:3"
+EVENT = {"DeploymentId": "d-1A2B3C4D5", "LifecycleEventHookExecutionId": "eyJlbmNyeXB0ZWREYXRhIjoi"}
+READY = {"status": "ready", "models": {"credit": "abababababab"}}
+ANSWER = {"model": "credit", "digest": "abababababab", "classes": ["no", "yes", "?"], "label": ["no", "yes"]}
+
+
+def resources(make: Any, *functions: Any, **canary: Any) -> dict[str, Any]:
+    steps = {"percent": 10, "minutes": 5, **canary}
+    deployment = make.deployment(*functions, rollout=Rollout(canary=Canary(**steps)))
+    packages = {function.name: make.package(function.name) for function in functions}
+    found: dict[str, Any] = json.loads(render(deployment, packages).template)["Resources"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("percent", "minutes", "steps"),
+    [
+        (10, 5, "CodeDeployDefault.LambdaCanary10Percent5Minutes"),
+        (10, 30, "CodeDeployDefault.LambdaCanary10Percent30Minutes"),
+        (10, 6, {"Ref": "RolloutSteps"}),
+        (25, 5, {"Ref": "RolloutSteps"}),
+    ],
+)
+def test_steps_are_codedeploys_own_where_it_has_them(
+    make: Any, percent: int, minutes: int, steps: Any
+) -> None:
+    # GIVEN a canary
+    # WHEN it is rendered
+    found = resources(make, make.function(), percent=percent, minutes=minutes)
+    # THEN its steps are those that CodeDeploy knows by name, or ones of the stack
+    assert found["PredictShift"]["Properties"]["DeploymentConfigName"] == steps
+    if isinstance(steps, str):
+        assert "RolloutSteps" not in found
+    else:
+        routing = found["RolloutSteps"]["Properties"]["TrafficRoutingConfig"]
+        assert routing["TimeBasedCanary"] == {"CanaryInterval": minutes, "CanaryPercentage": percent}
+
+
+def test_only_alarms_that_a_release_can_raise_take_it_back(make: Any) -> None:
+    # GIVEN an endpoint with all its alarms
+    found = resources(make, make.function(alarms=Alarms(p99=200)))
+    # THEN those about callers and capacity do not stand in the way of a release
+    group = found["PredictShift"]["Properties"]
+    assert [each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]] == [
+        "PredictFailedAlarm",
+        "PredictLatencyAlarm",
+        "PredictFailedStartsAlarm",
+    ]
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+
+
+def test_the_check_and_the_shift_may_do_no_more_than_that(make: Any) -> None:
+    # GIVEN a canary
+    found = resources(make, make.function())
+    # WHEN the policies of both roles are read
+    allowed = {
+        name: [
+            action
+            for each in body["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+            for action in each["Action"]
+        ]
+        for name, body in found.items()
+        if body["Type"] == "AWS::IAM::Role"
+    }
+    # THEN the one calls versions and tells its verdict, the other moves the alias
+    assert allowed["PredictCheckAccess"] == [
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "lambda:InvokeFunction",
+        "codedeploy:PutLifecycleEventHookExecutionStatus",
+    ]
+    assert allowed["PredictShiftAccess"] == [
+        "lambda:GetAlias",
+        "lambda:GetProvisionedConcurrencyConfig",
+        "lambda:UpdateAlias",
+        "lambda:InvokeFunction",
+        "cloudwatch:DescribeAlarms",
+    ]
+
+
+def test_a_rollback_waits_for_no_canary(make: Any) -> None:
+    # GIVEN two releases of a function whose traffic moves step by step
+    past = {"Resources": resources(make, make.function()), "Outputs": {}}
+    current = {"Resources": resources(make, make.function(memory=1024)), "Outputs": {}}
+    # WHEN the function goes back to the first
+    template = rollback.taken_back(current, past, "predict")
+    # THEN the alias moves at once
+    assert "UpdatePolicy" in current["Resources"]["PredictAlias"]
+    assert "UpdatePolicy" not in template["Resources"]["PredictAlias"]
+
+
+@pytest.fixture
+def run(make: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Runs the check of a function as rendered, on recorded answers, with the verdict that is expected."""
+
+    def check(function: Any, answers: list[Mapping[str, Any]], verdict: str, **canary: Any) -> dict[str, Any]:
+        found = resources(make, function, **canary)
+        (code,) = [
+            body["Properties"]["Code"]["ZipFile"]
+            for body in found.values()
+            if body["Type"] == "AWS::Lambda::Function" and "ZipFile" in body["Properties"]["Code"]
+        ]
+        monkeypatch.setenv("VERSION", VERSION)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session("AKIAIOSFODNN7EXAMPLE", "none"))
+        module: dict[str, Any] = {"__name__": "index"}
+        exec(compile(code, "index.py", "exec"), module)  # noqa: S102 - the code under test
+        functions, codedeploy = Stubber(module["LAMBDA"]), Stubber(module["CODEDEPLOY"])
+        for each, answer in zip(module["CHECKS"], answers, strict=False):
+            body = io.BytesIO(json.dumps(answer["result"]).encode())
+            response = {"StatusCode": 200, "Payload": StreamingBody(body, len(body.getvalue()))}
+            if "error" in answer:
+                response["FunctionError"] = answer["error"]
+            sent = {"FunctionName": VERSION, "Payload": json.dumps(each["event"])}
+            functions.add_response("invoke", response, sent)
+        codedeploy.add_response(
+            "put_lifecycle_event_hook_execution_status",
+            {"lifecycleEventHookExecutionId": EVENT["LifecycleEventHookExecutionId"]},
+            {
+                "deploymentId": EVENT["DeploymentId"],
+                "lifecycleEventHookExecutionId": EVENT["LifecycleEventHookExecutionId"],
+                "status": verdict,
+            },
+        )
+        with functions, codedeploy:
+            result: dict[str, Any] = module["handler"](EVENT, None)
+            codedeploy.assert_no_pending_responses()
+        return result
+
+    return check
+
+
+def http(body: Any, status: int = 200) -> dict[str, Any]:
+    return {
+        "result": {"statusCode": status, "headers": {}, "body": json.dumps(body), "isBase64Encoded": False}
+    }
+
+
+def test_a_version_that_answers_its_example_rows_passes(make: Any, run: Callable[..., Any]) -> None:
+    # GIVEN a new version that is ready with the model of the release, and answers
+    # WHEN CodeDeploy asks the check
+    # THEN the verdict is that traffic may move
+    assert run(make.function(), [http(READY), http(ANSWER)], "Succeeded") == {"wrong": []}
+
+
+@pytest.mark.parametrize(
+    ("answers", "wrong"),
+    [
+        (
+            [
+                {"result": {"errorType": "ArtifactRefused", "errorMessage": "..."}, "error": "Unhandled"},
+                http(ANSWER),
+            ],
+            ["ready: ArtifactRefused"],
+        ),
+        ([http({"models": {"credit": "cdcdcdcdcdcd"}}), http(ANSWER)], ["ready: wrong models"]),
+        ([http(READY), http({"error": "internal-error"}, 500)], ["credit: status 500"]),
+        ([http(READY), http({**ANSWER, "label": ["no"]})], ["credit: not one answer for each row"]),
+        ([http(READY)], None),
+    ],
+)
+def test_a_version_that_does_not_is_refused(
+    make: Any, run: Callable[..., Any], answers: list[Any], wrong: list[str] | None
+) -> None:
+    # GIVEN a new version that fails to start, serves another model, fails on rows, or cannot be called
+    # WHEN CodeDeploy asks the check
+    result = run(make.function(), answers, "Failed")
+    # THEN there is a verdict, with the reason
+    assert result["wrong"]
+    assert wrong is None or result["wrong"] == wrong
+
+
+def test_only_the_start_is_checked_where_hooks_take_other_rows(make: Any, run: Callable[..., Any]) -> None:
+    assert run(make.function(), [http(READY)], "Succeeded", check="start") == {"wrong": []}
+
+
+def test_a_batch_function_is_started_without_a_message(make: Any, run: Callable[..., Any]) -> None:
+    # GIVEN a batch function
+    batch = make.scoring(Place(None, "in/"), Place(None, "out/"))
+    # WHEN its new version gives back no message, or something else
+    # THEN it passes, or not
+    function = make.function("score", batch=batch)
+    assert run(function, [{"result": {"batchItemFailures": []}}], "Succeeded") == {"wrong": []}
+    assert run(function, [{"result": None}], "Failed") == {"wrong": ["start: not the expected result"]}
+
+
+def test_rows_that_are_too_large_are_left_out(make: Any) -> None:
+    # GIVEN a model whose example rows are very wide
+    wide = [{f"c{column}": float(row) for column in range(1500)} for row in range(3)]
+    model = make.model(example=wide)
+    # WHEN the check is rendered
+    found = resources(make, make.function(models=(model,)))
+    # THEN one of them is sent
+    code = found["PredictCheck"]["Properties"]["Code"]["ZipFile"]
+    checks = json.loads(code.partition('r"""')[2].partition('"""')[0])
+    assert [check["rows"] for check in checks] == [0, 1]
