@@ -232,5 +232,9 @@ def _operations(family: str) -> dict[str, Callable[..., Step]]:  # noqa: PLR0911
             from sls_ml_runtime.engines.lite_ops import tables
 
             return tables.OPERATIONS
+        case "texts":
+            from sls_ml_runtime.engines.lite_ops import texts
+
+            return texts.OPERATIONS
         case _:
             return {}

@@ -16,6 +16,7 @@ from sls_ml.artifact.lite.node import (
     Node,
     Stack,
     Value,
+    Words,
     arranged,
     broadcast,
     positions_of,
@@ -118,6 +119,8 @@ def _unstacked(node: Node, stack: Stack) -> Live:
 
 
 def _flatten(node: Node) -> Sequence[Value]:
+    if isinstance(node.inputs[0], Words):
+        return [node.inputs[0]]
     value = node.live()
     axis = int(node.attributes.get("axis", 1))
     axis += len(value.shape) if axis < 0 else 0

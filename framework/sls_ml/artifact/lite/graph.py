@@ -10,7 +10,17 @@ import onnx
 from onnx import AttributeProto, TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from sls_ml.artifact.lite import elementwise, encoders, glue, kernels, linear, lookups, reductions, trees
+from sls_ml.artifact.lite import (
+    elementwise,
+    encoders,
+    glue,
+    kernels,
+    linear,
+    lookups,
+    reductions,
+    texts,
+    trees,
+)
 from sls_ml.artifact.lite.coverage import NotCovered
 from sls_ml.artifact.lite.node import Const, Lowering, Node, Value
 from sls_ml.artifact.lite.program import Live, Program
@@ -26,6 +36,7 @@ OPERATORS: dict[tuple[str, str], Lowering] = {
     **linear.LOWERINGS,
     **lookups.LOWERINGS,
     **reductions.LOWERINGS,
+    **texts.LOWERINGS,
     **trees.LOWERINGS,
 }
 """The operators with a lowering, by domain and name."""

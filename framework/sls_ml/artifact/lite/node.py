@@ -41,7 +41,20 @@ class Stack:
     parts: tuple[Live, ...]
 
 
-Value = Live | Const | Extent | Stack
+@dataclass(frozen=True)
+class Words:
+    """The words of each row, as many as they are.
+
+    Attributes:
+        value: What holds them; its shape means nothing.
+        padding: What stands for a missing word where the rows of a batch have different numbers of words.
+    """
+
+    value: Live
+    padding: str
+
+
+Value = Live | Const | Extent | Stack | Words
 Lowering = Callable[["Node"], Sequence[Value]]
 
 
