@@ -13,12 +13,14 @@ from typing import Any
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from sls_ml.intent.model import Place
 from sls_ml.provider.aws import render, rollback
 from sls_ml.spec.model import Alarms, Canary, Rollout
+from sls_ml_runtime.aws import object_events
 
 VERSION = "arn:aws:lambda:eu-west-1:123456789012:function:sls-ml-credit-risk-dev-predict:3"
 EVENT = {"DeploymentId": "d-1A2B3C4D5", "LifecycleEventHookExecutionId": "eyJlbmNyeXB0ZWREYXRhIjoi"}
@@ -196,7 +198,30 @@ def test_only_the_start_is_checked_where_hooks_take_other_rows(make: Any, run: C
     assert run(make.function(), [http(READY)], "Succeeded", check="start") == {"wrong": []}
 
 
-def test_a_batch_function_is_started_without_a_message(make: Any, run: Callable[..., Any]) -> None:
+def checks(found: Mapping[str, Any], check: str) -> list[dict[str, Any]]:
+    """The checks in the code of a rendered check."""
+    code = found[check]["Properties"]["Code"]["ZipFile"]
+    parsed: list[dict[str, Any]] = json.loads(code.partition('r"""')[2].partition('"""')[0])
+    return parsed
+
+
+def test_a_batch_function_takes_the_message_of_its_check(make: Any) -> None:
+    # GIVEN the check of a batch function
+    function = make.function("score", batch=make.scoring(Place(None, "in/"), Place(None, "out/")))
+    (check,) = checks(resources(make, function), "ScoreCheck")
+    # WHEN Powertools and the runtime, as in the generated handler, take its message
+    objects: list[Any] = []
+    result = process_partial_response(
+        event=check["event"],
+        record_handler=lambda record: objects.extend(object_events(record.raw_event)),
+        processor=BatchProcessor(event_type=EventType.SQS),
+        context=None,
+    )
+    # THEN it tells of no object, and the answer is the expected one
+    assert (objects, result) == ([], check["result"])
+
+
+def test_a_batch_function_that_does_not_take_it_is_refused(make: Any, run: Callable[..., Any]) -> None:
     # GIVEN a batch function
     batch = make.scoring(Place(None, "in/"), Place(None, "out/"))
     # WHEN its new version gives back no message, or something else
@@ -213,6 +238,4 @@ def test_rows_that_are_too_large_are_left_out(make: Any) -> None:
     # WHEN the check is rendered
     found = resources(make, make.function(models=(model,)))
     # THEN one of them is sent
-    code = found["PredictCheck"]["Properties"]["Code"]["ZipFile"]
-    checks = json.loads(code.partition('r"""')[2].partition('"""')[0])
-    assert [check["rows"] for check in checks] == [0, 1]
+    assert [check["rows"] for check in checks(found, "PredictCheck")] == [0, 1]

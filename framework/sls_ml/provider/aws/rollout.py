@@ -33,6 +33,18 @@ EXAMPLE_BYTES = 16 << 10
 _READY_MADE = {(10, 5), (10, 10), (10, 15), (10, 30)}
 """Percent and minutes of the canaries that CodeDeploy knows by name."""
 
+_TEST_MESSAGE = {
+    "messageId": "check",
+    "receiptHandle": "check",
+    "body": '{"Event":"s3:TestEvent"}',
+    "attributes": {},
+    "messageAttributes": {},
+    "md5OfBody": "",
+    "eventSource": "aws:sqs",
+    "eventSourceARN": "",
+    "awsRegion": "",
+}
+
 _HANDLER = files("sls_ml.provider.aws") / "templates" / "pretraffic_handler.py"
 
 
@@ -196,11 +208,11 @@ def _code(function: Function, checks: list[dict[str, Any]]) -> str:
 def _checks(function: Function, canary: Canary) -> Iterator[dict[str, Any]]:
     """Events for the new version, and what to expect of each answer.
 
-    A batch function has nothing to score before an object arrives: that it takes no messages and gives none
-    back tells that it started, which includes a prediction of an example row.
+    A batch function has nothing to score before an object arrives. It gets the message by which S3 tests a
+    queue, which tells of no object: to take it the function must start, and predict an example row.
     """
     if function.batch:
-        yield {"event": {"Records": []}, "name": "start", "result": {"batchItemFailures": []}}
+        yield {"event": {"Records": [_TEST_MESSAGE]}, "name": "start", "result": {"batchItemFailures": []}}
         return
     digests = {model.name: model.digest[:12] for model in function.models}
     yield {"body": {"models": digests}, "event": _event("GET", "/ready", ""), "name": "ready", "rows": 0}
