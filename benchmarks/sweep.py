@@ -14,9 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "framework"), str(ROOT / "tests" / "conformance" / "sweep")]
 
-import sklearn
-from recipes import RECIPES
-from trial import CLASSES, Outcome, attempt
+import sklearn  # noqa: E402 - the folders above come first
+from recipes import RECIPES  # noqa: E402
+from trial import CLASSES, Outcome, attempt  # noqa: E402
 
 PAGE = ROOT / "docs" / "estimators.md"
 
@@ -26,7 +26,8 @@ Every estimator of scikit-learn {version}, tried: fitted on small data with ties
 categories or odd texts, built into an artifact, and asked for rows that it has not seen. `make sweep` writes
 this page; the trials are in `tests/conformance/sweep/recipes.py`.
 
-- **right**: labels are those of `predict`, probabilities and scores within 1e-5, values within 1e-6 of 1 + |y|.
+- **right**: labels are those of `predict`, probabilities and scores within 1e-5,
+  values within 1e-6 of 1 + |y|.
 - **refused**: `sls-ml convert` says so by name and names the way out, before anything is written.
 - **stopped**: converted, but the parity gate found a row that differs, and refused the artifact.
 

@@ -11,7 +11,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
 import pandas as pd
-from recipes import DATA, FRESH, TRAINING, Array, Recipe, target
+from builders import Recipe
+from data import DATA, FRESH, TRAINING, Array, target
 from scipy import sparse
 from sklearn.base import is_classifier, is_outlier_detector
 from sklearn.feature_selection import SelectorMixin

@@ -219,10 +219,12 @@ class LogRatio(TransformerMixin, BaseEstimator):
     """A transformer of a user's own."""
 
     def fit(self, x: np.ndarray, y: Any = None) -> LogRatio:
+        """Fix the scale."""
         self.scale_ = 3.0
         return self
 
     def transform(self, x: np.ndarray) -> np.ndarray:
+        """Give the scaled logarithm of the first two columns' ratio."""
         return np.log(x[:, [0]] / x[:, [1]]) * self.scale_
 
 

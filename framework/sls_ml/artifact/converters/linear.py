@@ -1,4 +1,4 @@
-"""Linear regressors, discriminants, and linear classifiers that skl2onnx converts wrong or without doubles."""
+"""Linear regressors, discriminants, and the linear classifiers that skl2onnx has no doubles for."""
 
 from __future__ import annotations
 
