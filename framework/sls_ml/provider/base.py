@@ -191,6 +191,9 @@ class Operations(Protocol):
     def logs(self, function: str, *, since: float, follow: bool = False) -> Iterator[LogEvent]:
         """The log of a function, by its name in the spec, oldest event first."""
 
+    def metrics(self, function: str, *, since: float) -> Mapping[str, float]:
+        """What a function has done since a moment (seconds since the epoch), by the name of the number."""
+
     def announces_objects(self, bucket: str) -> bool:
         """Whether a bucket tells of its new objects, as the input of a batch function must."""
 

@@ -35,6 +35,7 @@ from sls_ml.provider.base import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -99,6 +100,16 @@ class Client:
         return self._session.client("logs", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """Metrics."""
+        return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is an endpoint that speaks like AWS, with keys that belong to no session."""
+        return self._endpoint is not None
+
+    @cached_property
     def account(self) -> str:
         """The twelve digits of the account that the credentials belong to."""
         sts = self._session.client("sts", endpoint_url=self._endpoint, config=self._config)
@@ -130,7 +141,7 @@ class Client:
         signed: bool,
         timeout: int,
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send an HTTP request to a function URL.
+        """Send an HTTP request to a function URL or an HTTP API.
 
         Args:
             method: Such as ``POST``.
@@ -149,13 +160,19 @@ class Client:
                 credentials = self._session.get_credentials()
                 if credentials is None:
                     raise NoCredentialsError
-                SigV4Auth(credentials.get_frozen_credentials(), "lambda", self.region).add_auth(request)
+                signer = SigV4Auth(credentials.get_frozen_credentials(), signing_service(url), self.region)
+                signer.add_auth(request)
             answer = URLLib3Session(timeout=timeout).send(request.prepare())
             return (
                 answer.status_code,
                 {name.lower(): value for name, value in answer.headers.items()},
                 answer.content,
             )
+
+
+def signing_service(url: str) -> str:
+    """The service that a request to an endpoint is signed for: that of HTTP APIs, or that of function URLs."""
+    return "execute-api" if ".execute-api." in url else "lambda"
 
 
 @contextmanager

@@ -21,8 +21,8 @@ def connect(target: Target) -> AwsDeployer:
 
 
 def operate(target: Target, project: str, stage: str) -> AwsOperations:
-    """What is done with the deployment of one stage: calls, objects, logs."""
+    """What is done with the deployment of one stage: calls, objects, logs, metrics."""
     from sls_ml.provider.aws.client import Client
     from sls_ml.provider.aws.operations import AwsOperations
 
-    return AwsOperations(Client(target), names.stack_name(project, stage))
+    return AwsOperations(Client(target), names.stack_name(project, stage), project)

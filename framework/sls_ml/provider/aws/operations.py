@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from sls_ml.errors import ExternalError
 from sls_ml.provider.aws import names
-from sls_ml.provider.aws.client import Client, translated
+from sls_ml.provider.aws.client import Client, signing_service, translated
 from sls_ml.provider.aws.deployer import split_uri
 from sls_ml.provider.base import Answer, LogEvent, StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+
+_FINEST_MINUTES = 15 * 24 * 60
+"""CloudWatch keeps minutes for so long; older numbers are kept by five minutes."""
+
+_METRICS: Mapping[str, tuple[bool, str, str]] = {
+    "calls": (True, "Invocations", "Sum"),
+    "errors": (True, "Errors", "Sum"),
+    "throttles": (True, "Throttles", "Sum"),
+    "duration_average_ms": (True, "Duration", "Average"),
+    "duration_longest_ms": (True, "Duration", "Maximum"),
+    "rows": (False, "rows", "Sum"),
+    "rejected_requests": (False, "rejected", "Sum"),
+    "rejected_rows": (False, "rejected_rows", "Sum"),
+    "objects": (False, "objects", "Sum"),
+    "cold_starts": (False, "cold_start", "Sum"),
+}
+"""By the name of the number: whether Lambda counts it or the function itself, its metric, its statistic."""
 
 
 class AwsOperations:
@@ -19,11 +43,13 @@ class AwsOperations:
     Args:
         client: The session with AWS.
         stack: Name of the stack.
+        project: Name of the project, under which its functions count what they do.
     """
 
-    def __init__(self, client: Client, stack: str) -> None:
+    def __init__(self, client: Client, stack: str, project: str) -> None:
         self._client = client
         self._stack = stack
+        self._project = project
 
     def invoke(
         self,
@@ -58,11 +84,14 @@ class AwsOperations:
         line = shlex.join(words)
         if not signed:
             return line
-        session = '${AWS_SESSION_TOKEN:+-H} ${AWS_SESSION_TOKEN:+"x-amz-security-token: $AWS_SESSION_TOKEN"}'
-        return (
-            f"{line} --aws-sigv4 aws:amz:{self._client.region}:lambda"
-            f' --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" {session}'
+        line += (
+            f" --aws-sigv4 aws:amz:{self._client.region}:{signing_service(endpoint)}"
+            ' --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
         )
+        if self._client.embedded:
+            return line
+        session = '${AWS_SESSION_TOKEN:+-H} ${AWS_SESSION_TOKEN:+"x-amz-security-token: $AWS_SESSION_TOKEN"}'
+        return f"{line} {session}"
 
     def put_object(self, uri: str, body: bytes) -> str:
         """Write an object; returns what names this very content in the results: its version or ETag."""
@@ -138,6 +167,47 @@ class AwsOperations:
             seen = {event["eventId"] for event in events if event["timestamp"] == start}
             time.sleep(self._client.poll_seconds)
 
+    def metrics(self, function: str, *, since: float) -> Mapping[str, float]:
+        """What a function has done since a moment, by the name of the number; what never was is absent.
+
+        Args:
+            function: The function's name in the spec.
+            since: Seconds since the epoch.
+        """
+        name = names.function_name(self._stack, function)
+        of_lambda = {"FunctionName": name, "Resource": f"{name}:{names.ALIAS}"}
+        own = {"function": function, "alias": names.ALIAS}
+        now = time.time()
+        minutes = max(1, math.ceil((now - since) / 60))
+        period = 60 * minutes if minutes <= _FINEST_MINUTES else 300 * math.ceil(minutes / 5)
+        queries: list[MetricDataQueryTypeDef] = [
+            {
+                "Id": key,
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/Lambda" if from_lambda else f"sls-ml/{self._project}",
+                        "MetricName": metric,
+                        "Dimensions": [
+                            {"Name": name, "Value": value}
+                            for name, value in (of_lambda if from_lambda else own).items()
+                        ],
+                    },
+                    "Period": period,
+                    "Stat": statistic,
+                },
+            }
+            for key, (from_lambda, metric, statistic) in _METRICS.items()
+        ]
+        with translated(f"reading the metrics of {function}"):
+            answer = self._client.cloudwatch.get_metric_data(
+                MetricDataQueries=queries,
+                StartTime=datetime.fromtimestamp(now - period, UTC),
+                EndTime=datetime.fromtimestamp(now + 1, UTC),
+                ScanBy="TimestampDescending",
+            )
+        found = {each.get("Id", ""): each.get("Values", []) for each in answer["MetricDataResults"]}
+        return {key: _total(found[key], _METRICS[key][2]) for key in _METRICS if found.get(key)}
+
     def announces_objects(self, bucket: str) -> bool:
         """Whether a bucket sends its events to EventBridge, as a batch function's input must."""
         with translated(f"reading the notifications of {bucket}"):
@@ -162,6 +232,11 @@ class AwsOperations:
                 },
                 SkipDestinationValidation=True,
             )
+
+
+def _total(values: Sequence[float], statistic: str) -> float:
+    """One number for a span that CloudWatch may have cut into several periods."""
+    return sum(values) if statistic == "Sum" else max(values)
 
 
 def _url(endpoint: str, path: str) -> str:
