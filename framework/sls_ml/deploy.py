@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -11,6 +14,7 @@ import sls_ml_runtime
 from sls_ml import codegen, intent
 from sls_ml import package as packaging
 from sls_ml.conversion import Converted, convert, locked
+from sls_ml.errors import ExternalError
 from sls_ml.intent.model import Deployment
 from sls_ml.package.model import Package
 from sls_ml.provider import table
@@ -40,8 +44,11 @@ class Narrator(Protocol):
     def warn(self, text: str) -> None:
         """Something the user should know though the work goes on."""
 
-    def follow(self, steps: Iterable[Progress]) -> None:
-        """Exhaust long work and show it as it happens."""
+    def working(self, text: str) -> AbstractContextManager[object]:
+        """Show that something takes a while, for as long as the context lasts."""
+
+    def follow(self, steps: Iterable[Progress], *, work: str | None = None, total: int | None = None) -> None:
+        """Exhaust long work and show it: step by step, or counted where `work` names it."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +83,17 @@ def prepare(project: Project, *, frozen: bool, narrator: Narrator) -> Prepared:
     else:
         models = {}
         for name in project.models:
-            models[name] = convert(project, name)
+            with narrator.working(f"converting {name} and comparing it with the original"):
+                models[name] = convert(project, name)
             state = "converted" if models[name].fresh else "unchanged"
             narrator.note(f"{name}: {state}, {models[name].digest[:12]}, {models[name].bytes:,} bytes")
     prepared = decide(project, models)
     if frozen:
         codegen.require_fresh(prepared.sources, project.handlers_folder)
     else:
-        for path in codegen.write(prepared.sources, project.handlers_folder):
-            narrator.note(f"wrote {path}")
+        written = codegen.write(prepared.sources, project.handlers_folder)
+        for folder, count in sorted(Counter(path.parts[:3] for path in written).items()):
+            narrator.note(f"{PurePosixPath(project.handlers, *folder)}: {count} files written")
     return prepared
 
 
@@ -118,17 +127,18 @@ def package(prepared: Prepared, narrator: Narrator) -> Mapping[str, Package]:
         if project.stage == LOCAL_STAGE:
             local = packaging.local_target(function.python, function.architecture, provider=project.provider)
             python, platform = local.python, local.platform
-        built = packaging.build(
-            function,
-            source=base / function.name,
-            runtime=runtime,
-            artifacts={model.name: prepared.models[model.name].folder for model in function.models},
-            limits=prepared.provider.LIMITS,
-            cache=project.work_folder,
-            provider=project.provider,
-            python=python,
-            platform=platform,
-        )
+        with narrator.working(f"packaging {function.name}"):
+            built = packaging.build(
+                function,
+                source=base / function.name,
+                runtime=runtime,
+                artifacts={model.name: prepared.models[model.name].folder for model in function.models},
+                limits=prepared.provider.LIMITS,
+                cache=project.work_folder,
+                provider=project.provider,
+                python=python,
+                platform=platform,
+            )
         packages[function.name] = built
         narrator.note(f"{built.function}: {built.bytes / 1e6:.1f} MB, Python {built.python}")
         for warning in built.warnings:
@@ -145,9 +155,10 @@ def plan(prepared: Prepared, packages: Mapping[str, Package], deployer: Deployer
 def apply(plan: Plan, deployer: Deployer, narrator: Narrator) -> StackOutputs:
     """Upload artifacts and packages, carry the plan out, and read where everything is found."""
     if not plan.changes.empty:
-        narrator.follow(deployer.upload(_artifact_uploads(plan.prepared, deployer)))
-        narrator.follow(deployer.upload(deployer.uploads(plan.rendered)))
-        narrator.follow(deployer.apply(plan.changes))
+        artifacts = _artifact_uploads(plan.prepared, deployer)
+        packages = deployer.uploads(plan.rendered)
+        narrator.follow(deployer.upload([*artifacts, *packages]), work="uploads")
+        narrator.follow(deployer.apply(plan.changes), work="resources", total=len(plan.changes.items))
     return deployer.outputs()
 
 
@@ -162,7 +173,18 @@ def operate(project: Project) -> Operations:
 
 
 def target(project: Project) -> Target:
-    """Where a stage is deployed to; for the local stage the embedded cloud is started if need be."""
+    """Where a stage is deployed to; for the local stage the embedded cloud is started if need be.
+
+    Raises:
+        ExternalError: What talks to the provider is not installed.
+    """
+    if importlib.util.find_spec("boto3") is None:
+        extra = "local" if project.stage == LOCAL_STAGE else "aws"
+        raise ExternalError(
+            "deploying needs boto3, which is not installed",
+            code="extra-missing",
+            mend=f"pip install 'sls-ml[{extra}]'",
+        )
     if project.stage != LOCAL_STAGE:
         return Target(region=project.region, stage=project.stage)
     from sls_ml.local import control
@@ -175,6 +197,29 @@ def target(project: Project) -> Target:
         access_key=endpoint.access_key,
         secret_key=endpoint.secret_key,
     )
+
+
+def silent_buckets(prepared: Prepared) -> list[str]:
+    """Existing buckets that functions take objects from, but that do not announce them.
+
+    The embedded cloud has no buckets of its own: there the buckets that a spec names are made.
+
+    Raises:
+        ExternalError: A bucket does not exist, or may not be looked at.
+    """
+    project = prepared.project
+    batches = [function.batch for function in prepared.deployment.functions if function.batch]
+    named = {batch.source.bucket for batch in batches if batch.source.bucket}
+    if project.stage == LOCAL_STAGE:
+        from sls_ml.local import buckets
+
+        targets = {batch.target.bucket for batch in batches if batch.target.bucket}
+        buckets.provide(target(project), named | targets)
+        return []
+    if not named:
+        return []
+    operations = operate(project)
+    return [name for name in sorted(named) if not operations.announces_objects(name)]
 
 
 def address(prepared: Prepared, model: Converted, deployer: Deployer) -> str:

@@ -81,7 +81,7 @@ def test_rows_outside_the_domain_are_refused_by_field_and_row(sls_ml: Callable[.
     done = sls_ml("invoke", "predict", "--stage", "local", "--rows", '[{"mean radius": "large"}]')
     # THEN the request is refused, and field and row are named
     assert done.code == 2
-    assert '"field":"mean texture","row":0' in done.err
+    assert "row 0, field mean texture: " in done.err
 
 
 def test_unsigned_requests_are_forbidden(deployed: Deployed) -> None:
@@ -147,6 +147,11 @@ def test_logs_hold_one_line_a_request_and_no_payload(sls_ml: Callable[..., Any])
     sls_ml("invoke", "predict", "--stage", "local", "--sample", "1")
     # WHEN the log is read
     done = sls_ml("logs", "predict", "--stage", "local")
-    # THEN it tells of requests, and of no feature
+    # THEN it tells of requests, one a line
+    assert "INFO  POST /predict 200  " in done.out
+    assert "_aws" not in done.out
+    # WHEN all of it is read
+    done = sls_ml("logs", "predict", "--stage", "local", "--raw")
+    # THEN it holds the metrics too, and no feature
     assert '"_aws"' in done.out
     assert "mean radius" not in done.out

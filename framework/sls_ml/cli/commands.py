@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from sls_ml import __version__
-from sls_ml.cli import deploying, describing, embedded, making, measuring, starting, using
+from sls_ml.cli import (
+    checking,
+    deploying,
+    describing,
+    embedded,
+    making,
+    measuring,
+    starting,
+    using,
+    watching,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,9 +40,13 @@ def _options(
 for _group, _commands in (
     ("Begin", (starting.init,)),
     ("Build", (making.convert, making.inspect, making.generate, making.package)),
-    ("Deploy", (deploying.bootstrap, deploying.plan, deploying.deploy, deploying.destroy)),
-    ("Use", (using.invoke, using.score, using.status, using.logs)),
-    ("Describe", (describing.schema,)),
+    (
+        "Deploy",
+        (deploying.bootstrap, deploying.plan, deploying.deploy, deploying.announce, deploying.destroy),
+    ),
+    ("Use", (using.invoke, using.score, using.status)),
+    ("Watch", (watching.logs, watching.metrics, watching.releases, watching.rollback)),
+    ("Describe", (checking.doctor, describing.schema)),
 ):
     for _command in _commands:
         app.command(rich_help_panel=_group)(_command)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from rich import progress as bars
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from sls_ml.errors import SlsMlError, SpecError
@@ -21,6 +26,8 @@ _MARKS = {
     "failed": ("✗", "bold red"),
     "skipped": ("·", "dim"),
 }
+_GAP = "  "
+_NUMBER = re.compile(r"-?[\d,]+(\.\d+)?%?( [kM]B| ms| s)?|")
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,8 @@ class Output:
     """Where a command's words go.
 
     Progress goes to stderr, so that stdout holds the result alone: text for people, or with `json` one
-    JSON document.
+    JSON document. On a terminal, work under way moves in one line; elsewhere only its results are written.
+    Colour never says what a word or a mark does not say too.
     """
 
     json: bool
@@ -50,7 +58,7 @@ class Output:
             self.progress.print(Text(text, style="bold"))
 
     def note(self, text: str) -> None:
-        """Say something by the way."""
+        """Say what a part of the work came to."""
         if not self.json:
             self.progress.print(Text(f"  {text}", style="dim"))
 
@@ -58,44 +66,86 @@ class Output:
         """Say what the user should know though the work goes on."""
         self.progress.print(Text(f"  ! {text}", style="yellow"))
 
-    def follow(self, steps: Iterable[Progress]) -> None:
-        """Print long work as it happens: each finished step on a line, running ones in the status."""
-        if self.json:
-            for _ in steps:
-                pass
+    @contextmanager
+    def working(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show on a terminal that work goes on, and for how long; yields what changes the text."""
+        if self.json or not self.progress.is_terminal:
+            yield lambda _: None
             return
-        with self.progress.status("") as status:
+        columns = (
+            bars.SpinnerColumn(),
+            bars.TextColumn("{task.description}", markup=False),
+            bars.TimeElapsedColumn(),
+        )
+        with bars.Progress(*columns, console=self.progress, transient=True) as shown:
+            task = shown.add_task(text)
+            yield lambda text: shown.update(task, description=text)
+
+    def follow(self, steps: Iterable[Progress], *, work: str | None = None, total: int | None = None) -> None:
+        """Exhaust long work and show it as it happens.
+
+        Args:
+            steps: The work.
+            work: What the steps do, such as ``resources``: they are counted, and only failures get a line.
+                Without it every step that ends has a line of its own.
+            total: How many steps will end, where that is known.
+        """
+        counts = Counter[str]()
+        begun = time.monotonic()
+        with self.working(work or "") as show:
             for step in steps:
-                if step.status == "started":
-                    status.update(f"  {_short(step.subject)} {step.detail}")
+                counts[step.status] += 1
+                if step.status == "started" or (work and step.status != "failed"):
+                    so_far = f"{counts['done']} of {total}" if total else f"{counts['done']}"
+                    show(f"{work}: {so_far}, {_short(step.subject)}" if work else _short(step.subject))
                     continue
-                mark, style = _MARKS[step.status]
-                line = Text(f"  {mark} ", style=style)
-                line.append(_short(step.subject), style="")
-                if step.detail:
-                    line.append(f"  {step.detail}", style="dim")
-                self.progress.print(line)
+                self._line(step)
+        if work and counts["done"]:
+            self.note(f"{counts['done']} {work} in {time.monotonic() - begun:.1f} s")
+
+    def _line(self, step: Progress) -> None:
+        if self.json:
+            return
+        mark, style = _MARKS[step.status]
+        line = Text.assemble((f"  {mark} ", style), _short(step.subject))
+        if step.detail:
+            line.append(f"  {step.detail}", style="dim")
+        self.progress.print(line)
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
     ) -> None:
-        """Print a table for people."""
-        table = Table(
-            *columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold"
-        )
-        for row in rows:
-            table.add_row(*(str(cell) for cell in row))
-        self.result.print(table)
+        """Print a table for people: numbers to the right, and nothing cut off, so that it can be copied."""
+        cells = [[str(cell) for cell in row] for row in rows]
+        widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+        right = [
+            bool(cells) and all(_NUMBER.fullmatch(row[place]) for row in cells)
+            for place in range(len(columns))
+        ]
+        if title:
+            self.result.print(Text(title, style="italic"))
+        if any(columns):
+            self.result.print(Text(_aligned(columns, widths, right), style="bold"))
+        for row in cells:
+            self.result.print(Text(_aligned(row, widths, right)))
 
-    def say(self, text: str = "") -> None:
+    def say(self, text: str = "", *, style: str = "") -> None:
         """Print a line of the result for people."""
         if not self.json:
-            self.result.print(Text(text))
+            self.result.print(Text(text, style=style))
 
     def document(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """Print the result for programs."""
         if self.json:
             sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = []
+    for cell, width, numeric in zip(row, widths, right, strict=True):
+        blank = " " * (width - cell_len(cell))
+        padded.append(blank + cell if numeric else cell + blank)
+    return _GAP.join(padded).rstrip()
 
 
 def _short(subject: str) -> str:

@@ -1,25 +1,34 @@
-"""Commands that change what is deployed: bootstrap, plan, deploy, destroy."""
+"""Commands that change what is deployed: bootstrap, plan, deploy, announce, destroy."""
 
 from __future__ import annotations
 
 import json as jsonlib
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from sls_ml import deploy as story
 from sls_ml.cli.console import Output
-from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption
+from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption, here
 from sls_ml.deploy import Plan
-from sls_ml.errors import UsageError
+from sls_ml.errors import ExternalError, UsageError
+from sls_ml.intent.model import Function
 from sls_ml.provider.base import Deployer, StackOutputs
 from sls_ml.spec import LOCAL_STAGE, Project, read
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
-_SIGNS = {"add": "+", "modify": "~", "replace": "±", "remove": "-"}
+_SIGNS: dict[Literal["add", "modify", "replace", "remove"], str] = {
+    "add": "+",
+    "modify": "~",
+    "replace": "±",
+    "remove": "-",
+}
+_LONG_BODY = 200
+"""A request with more characters goes into a file, so that the line to paste can be read."""
 
 
 def bootstrap(*, project: ProjectOption = HERE, stage: StageOption = None, json: JsonOption = False) -> None:
@@ -43,8 +52,11 @@ def plan(
     output = Output.open(as_json=json)
     spec = read(project, stage)
     planned, _ = _plan(spec, output, frozen=frozen)
+    for bucket in story.silent_buckets(planned.prepared):
+        output.warn(f"{bucket} does not announce its objects yet: sls-ml announce s3://{bucket}")
     output.document({"stage": spec.stage, "provider": spec.provider, "changes": _changes(planned)})
-    _show(output, planned)
+    if not json:
+        _show(output, planned)
 
 
 def deploy(
@@ -59,17 +71,45 @@ def deploy(
     output = Output.open(as_json=json)
     spec = read(project, stage)
     planned, deployer = _plan(spec, output, frozen=frozen)
-    if planned.changes.empty:
-        output.say("nothing has changed")
-    else:
-        _show(output, planned)
+    if not planned.changes.empty:
+        _require_announcing(planned)
+        if spec.stage != LOCAL_STAGE and not json:
+            _show(output, planned)
         if not yes and spec.stage != LOCAL_STAGE and not _agreed(json):
             output.say("nothing was deployed")
             raise typer.Exit(2)
-        output.step("deploying")
+        output.step(f"deploying to {spec.stage}")
     outputs = story.apply(planned, deployer, output)
     output.document(_deployed(planned, outputs, deployer))
-    _show_outputs(output, planned, outputs)
+    if not json:
+        _show_outputs(output, planned, outputs)
+
+
+def announce(
+    bucket: Annotated[str, typer.Argument(help="An existing bucket: s3://name.", show_default=False)],
+    *,
+    yes: YesOption = False,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let an existing bucket announce its new objects, as the input of a batch function must."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    scheme, _, rest = bucket.rpartition("://")
+    name = rest.partition("/")[0]
+    if scheme not in {"", "s3"} or not name:
+        raise UsageError(f"{bucket} is not the address of a bucket", code="not-s3", mend="say s3://name")
+    operations = story.operate(spec)
+    switch = not operations.announces_objects(name)
+    if switch:
+        output.warn("S3 replaces the bucket's whole notification configuration: what is there is read first")
+        output.warn("and kept; a change that somebody else makes at the same moment would be lost.")
+        if not yes and not _agreed(json, f"let {name} send its events to EventBridge?"):
+            raise typer.Exit(2)
+        operations.announce_objects(name)
+    output.document({"bucket": name, "announces": True, "changed": switch})
+    output.say(f"{name} announces its objects" if switch else f"{name} announces its objects already")
 
 
 def destroy(
@@ -89,15 +129,28 @@ def destroy(
 
 
 def _plan(spec: Project, output: Output, *, frozen: bool) -> tuple[Plan, Deployer]:
-    output.step("converting and generating" if not frozen else "checking what is checked in")
+    output.step("checking what is checked in" if frozen else "converting and generating")
     prepared = story.prepare(spec, frozen=frozen, narrator=output)
     output.step("packaging")
     packages = story.package(prepared, output)
-    deployer = story.connect(spec)
     if spec.stage == LOCAL_STAGE:
-        output.follow(deployer.bootstrap())
-    output.step("comparing with what is deployed")
-    return story.plan(prepared, packages, deployer), deployer
+        with output.working("starting the embedded cloud"):
+            deployer = story.connect(spec)
+        output.follow(deployer.bootstrap(), work="buckets for artifacts and packages")
+    else:
+        deployer = story.connect(spec)
+    with output.working("comparing with what is deployed"):
+        return story.plan(prepared, packages, deployer), deployer
+
+
+def _require_announcing(planned: Plan) -> None:
+    for bucket in story.silent_buckets(planned.prepared):
+        raise ExternalError(
+            f"the bucket {bucket} does not announce its objects",
+            code="bucket-silent",
+            why="a batch function would never hear of a file that arrives in it",
+            mend=f"sls-ml announce s3://{bucket}",
+        )
 
 
 def _agreed(as_json: bool, question: str = "deploy this?") -> bool:
@@ -118,8 +171,7 @@ def _changes(planned: Plan) -> list[dict[str, str]]:
 
 
 def _show(output: Output, planned: Plan) -> None:
-    if output.json:
-        return
+    changes = planned.changes.items
     if planned.changes.empty:
         output.say("nothing would change")
         return
@@ -127,9 +179,11 @@ def _show(output: Output, planned: Plan) -> None:
         ("", "resource", "type", ""),
         (
             (_SIGNS[change.action], change.resource, change.type.removeprefix("AWS::"), change.detail)
-            for change in planned.changes.items
+            for change in changes
         ),
     )
+    counts = Counter(change.action for change in changes)
+    output.say("\n" + ", ".join(f"{counts[action]} to {action}" for action in _SIGNS if counts[action]))
     for function in planned.prepared.deployment.functions:
         if function.http and function.http.auth == "public":
             output.warn(f"{function.name} answers anybody: http.auth is public")
@@ -171,32 +225,51 @@ def _deployed(planned: Plan, outputs: StackOutputs, deployer: Deployer) -> dict[
 
 
 def _show_outputs(output: Output, planned: Plan, outputs: StackOutputs) -> None:
-    if output.json:
-        return
-    for name, found in outputs.functions.items():
-        if found.endpoint:
-            output.say(f"{name}: POST {found.endpoint.rstrip('/')}/predict")
-        if found.input:
-            output.say(f"{name}: objects in {found.input} are scored to {found.output}")
-    if missing := story.not_emulated(planned):
-        output.warn("not emulated: " + ", ".join(f"{resource} ({kind})" for resource, kind in missing))
-    _show_requests(output, planned, outputs)
-
-
-def _show_requests(output: Output, planned: Plan, outputs: StackOutputs) -> None:
-    """A line to paste for every endpoint."""
+    """What is deployed and where, then a line to paste for every function."""
     spec = planned.prepared.project
-    operations = story.operate(spec)
-    for function in planned.prepared.deployment.functions:
-        endpoint = outputs.functions[function.name].endpoint
-        if endpoint is None or function.http is None:
-            continue
-        signed = function.http.auth == "iam"
-        model = function.models[0]
-        path = "/predict" if len(function.models) == 1 else f"/models/{model.name}/predict"
-        body = jsonlib.dumps({"rows": list(model.manifest["example"][:1])})
-        output.say(f"\nask {function.name}:")
-        if signed and spec.stage == LOCAL_STAGE:
-            where = "" if spec.folder == Path.cwd() else f" --project {spec.folder}"
-            output.say(f'eval "$(sls-ml local env{where})"')
-        output.say(operations.request_line(endpoint, path, body, signed=signed))
+    for resource, kind in story.not_emulated(planned):
+        output.warn(f"not emulated: {resource} ({kind})")
+    done = "nothing has changed" if planned.changes.empty else f"deployed {spec.project} to {spec.stage}"
+    output.say(f"{done}\n", style="bold")
+    functions = planned.prepared.deployment.functions
+    reached: list[tuple[str, str, str]] = []
+    asked: list[str] = []
+    options = f"{here(spec)}{f' --stage {spec.stage}' if spec.stage else ''}"
+    for function in functions:
+        found = outputs.functions[function.name]
+        if found.endpoint:
+            reached.append((function.name, "POST", f"{found.endpoint.rstrip('/')}{_path(function)}"))
+            model = "" if len(function.models) == 1 else f" --model {function.models[0].name}"
+            asked.append(f"sls-ml invoke {function.name} --sample 1{model}{options}")
+        if found.input:
+            reached.append((function.name, "in", found.input))
+            reached.append(("", "out", found.output or ""))
+            asked.append(f"sls-ml score {function.name} FILE{options}")
+    output.table(("", "", ""), reached)
+    output.say("\ntry it", style="bold")
+    for line in asked:
+        output.say(line)
+    for function in functions:
+        if endpoint := outputs.functions[function.name].endpoint:
+            for line in _request_lines(spec, function, endpoint):
+                output.say(line)
+
+
+def _path(function: Function) -> str:
+    return "/predict" if len(function.models) == 1 else f"/models/{function.models[0].name}/predict"
+
+
+def _request_lines(spec: Project, function: Function, endpoint: str) -> list[str]:
+    """What to paste into a shell to ask an endpoint with the first example row."""
+    signed = function.http is not None and function.http.auth == "iam"
+    example = list(function.models[0].manifest["example"][:1])
+    body = jsonlib.dumps({"rows": example}, separators=(",", ":"))
+    if len(body) > _LONG_BODY:
+        file = spec.work_folder / f"ask-{function.name}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(body + "\n", encoding="utf-8")
+        body = f"@{file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file}"
+    lines = [story.operate(spec).request_line(endpoint, _path(function), body, signed=signed)]
+    if signed and spec.stage == LOCAL_STAGE:
+        lines.insert(0, f'eval "$(sls-ml local env{here(spec)})"')
+    return ["", *lines]

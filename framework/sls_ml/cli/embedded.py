@@ -21,7 +21,8 @@ def up(*, project: ProjectOption = HERE, json: JsonOption = False) -> None:
     """Start the embedded cloud of a project, or find the one that runs."""
     output = Output.open(as_json=json)
     spec = read(project, LOCAL_STAGE)
-    endpoint = control.up(spec.folder, spec.region)
+    with output.working("starting the embedded cloud"):
+        endpoint = control.up(spec.folder, spec.region)
     output.document(_document(endpoint))
     output.say(f"the embedded cloud answers at {endpoint.url} (process {endpoint.pid})")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from sls_ml.spec import Project
 
 ProjectOption = Annotated[
     Path,
@@ -21,3 +24,8 @@ FrozenOption = Annotated[
 FunctionArgument = Annotated[str, typer.Argument(help="A function of the spec.", show_default=False)]
 
 HERE = Path()
+
+
+def here(spec: Project) -> str:
+    """The option that names a project in a line to paste; nothing where the line is run in its folder."""
+    return "" if spec.folder == Path.cwd() else f" --project {shlex.quote(str(spec.folder))}"

@@ -16,6 +16,9 @@ from sls_ml.spec import SPEC_FILE, read
 
 _IGNORED = ".sls-ml/\n"
 _PICKLES = {".joblib", ".pkl", ".pickle"}
+_NO_NAMES = {"model", "pipeline", "estimator", "classifier", "regressor", "clf"}
+"""File names that say nothing of a model: it is called like its project."""
+
 _SPEC = """\
 # What sls-ml deploys: all keys are in `sls-ml schema`, explained in docs/spec.md.
 project: {project}
@@ -56,10 +59,11 @@ def init(
         raise UsageError(
             f"{spec} exists already", code="spec-exists", mend="edit it, or begin in another folder"
         )
+    called = _named(name or folder.resolve().name)
     text = _SPEC.format(
-        project=_named(name or folder.resolve().name),
+        project=called,
         region=region,
-        model=_named(model.stem, shortest=1),
+        model=called if model.stem.lower() in _NO_NAMES else _named(model.stem, shortest=1),
         source=_relative(model, folder),
         sample=_relative(sample, folder),
         trust="\n    trust: true    # loading a pickle runs code: only for files of your own"

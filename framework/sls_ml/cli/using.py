@@ -1,4 +1,4 @@
-"""Commands that use what is deployed: invoke, score, status, logs."""
+"""Commands that use what is deployed: invoke, score, status."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from sls_ml import deploy as story
+from sls_ml.cli.choosing import known, model_of
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption
+from sls_ml.cli.waiting import wait_for_results
 from sls_ml.conversion import locked
 from sls_ml.errors import ExternalError, UsageError
 from sls_ml.provider.base import FunctionOutputs
 from sls_ml.spec import Project, read
-
-SCORE_TIMEOUT = 900
-"""Seconds that `score` waits for the results of one file."""
 
 
 def invoke(
@@ -35,29 +34,32 @@ def invoke(
     """Ask a deployed function for predictions."""
     output = Output.open(as_json=json)
     spec = read(project, stage)
+    chosen = model_of(spec, known("function", function, spec.functions), model)
+    body = jsonlib.dumps(_request(spec, chosen, rows, sample)).encode()
     endpoint = _found(spec, function).endpoint
     http = spec.functions[function].http
     if endpoint is None or http is None:
         raise UsageError(
-            f"{function} has no endpoint", code="no-endpoint", mend="score files with `sls-ml score`"
+            f"{function} has no endpoint",
+            code="no-endpoint",
+            mend=f"score a file: sls-ml score {function} FILE",
         )
-    chosen = _chosen_model(spec, function, model)
-    body = jsonlib.dumps(_request(spec, chosen, rows, sample)).encode()
     several = len(spec.functions[function].model_names) > 1
     path = f"/models/{chosen}/predict" if several else "/predict"
-    answer = story.operate(spec).invoke(endpoint, path, body=body, signed=http.auth == "iam")
+    with output.working(f"asking {function}"):
+        answer = story.operate(spec).invoke(endpoint, path, body=body, signed=http.auth == "iam")
     text = answer.body.decode("utf-8", "replace")
     if answer.status >= 500:
         raise ExternalError(
             f"the function answered {answer.status}",
             code="function-failed",
             where=endpoint,
-            why=text,
+            why=_reason(text),
             mend=f"look at `sls-ml logs {function}`",
         )
     if answer.status >= 400:
         raise UsageError(
-            f"the function refused the request ({answer.status})", code="request-refused", why=text
+            f"the function refused the request ({answer.status})", code="request-refused", why=_reason(text)
         )
     document = jsonlib.loads(text)
     output.document(document)
@@ -87,19 +89,22 @@ def score(
     except OSError as error:
         raise UsageError(f"{file} cannot be read", code="file-unreadable", why=str(error)) from error
     operations = story.operate(spec)
-    output.step(f"uploading {file.name} to {found.input}")
-    stored = operations.put_object(found.input + file.name, content)
+    output.step(f"scoring {file.name}")
+    begun = time.time()
+    with output.working(f"uploading {len(content):,} bytes"):
+        stored = operations.put_object(found.input + file.name, content)
+    output.note(f"uploaded {len(content):,} bytes to {found.input}")
     digest = locked(spec)[spec.functions[function].model_names[0]].digest
     key = found.input.partition("://")[2].partition("/")[2] + file.name
     results = f"{found.output}{key}/{stored}-{digest[:12]}/"
-    output.step("scoring")
-    with output.progress.status(f"  waiting for {results}"):
-        operations.wait_for_object(results, "manifest.json", timeout=SCORE_TIMEOUT)
+    with output.working("waiting for the function") as show:
+        wait_for_results(operations, function, results, since=begun, show=show)
     folder = out or file.with_name(f"{file.stem}-scored")
-    for each in operations.list_objects(results):
-        target = folder / each.uri.removeprefix(results)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(operations.read_object(each.uri))
+    with output.working("downloading the results"):
+        for each in operations.list_objects(results):
+            target = folder / each.uri.removeprefix(results)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(operations.read_object(each.uri))
     manifest = jsonlib.loads((folder / "manifest.json").read_bytes())
     output.document({"results": results, "folder": str(folder), "manifest": manifest})
     rows, scored, rejected = (manifest[key] for key in ("rows_in", "rows_scored", "rows_rejected"))
@@ -107,8 +112,11 @@ def score(
         output.warn(f"the file was refused: {manifest['refused']['message']}")
     elif manifest["status"] != "scored":
         output.warn(f"status: {manifest['status']}")
-    output.say(f"{rows} rows in = {scored} scored + {rejected} rejected")
-    output.say(f"results: {folder}")
+    output.say(f"{rows} rows in = {scored} scored + {rejected} rejected", style="bold")
+    if not json:
+        files = [(f"{folder / part['file']}", f"{part['rows']:,} rows") for part in manifest["parts"]]
+        files += [(f"{folder / part['file']}", f"{part['rows']:,} rows") for part in manifest["rejected"]]
+        output.table(("", ""), [*files, (f"{folder / 'manifest.json'}", "counts, reasons, checksums")])
 
 
 def status(*, project: ProjectOption = HERE, stage: StageOption = None, json: JsonOption = False) -> None:
@@ -140,33 +148,8 @@ def status(*, project: ProjectOption = HERE, stage: StageOption = None, json: Js
         )
 
 
-def logs(
-    function: FunctionArgument,
-    *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
-    minutes: Annotated[int, typer.Option(help="How far back to begin.")] = 10,
-    project: ProjectOption = HERE,
-    stage: StageOption = None,
-) -> None:
-    """Print the log of a deployed function."""
-    spec = read(project, stage)
-    _known(spec, function)
-    for event in story.operate(spec).logs(function, since=time.time() - 60 * minutes, follow=follow):
-        moment = time.strftime("%H:%M:%S", time.localtime(event.time))
-        typer.echo(f"{moment} {event.message.rstrip()}")
-
-
-def _known(spec: Project, function: str) -> None:
-    if function not in spec.functions:
-        raise UsageError(
-            f"there is no function {function!r} in the spec",
-            code="function-unknown",
-            mend=f"functions: {', '.join(spec.functions)}",
-        )
-
-
 def _found(spec: Project, function: str) -> FunctionOutputs:
-    _known(spec, function)
+    known("function", function, spec.functions)
     functions = story.connect(spec).outputs().functions
     if function not in functions:
         raise ExternalError(
@@ -177,34 +160,51 @@ def _found(spec: Project, function: str) -> FunctionOutputs:
     return functions[function]
 
 
-def _chosen_model(spec: Project, function: str, model: str | None) -> str:
-    names = spec.functions[function].model_names
-    if model is None and len(names) == 1:
-        return names[0]
-    if model not in names:
-        raise UsageError(
-            f"{function} serves several models" if model is None else f"{function} does not serve {model}",
-            code="model-unknown",
-            mend=f"--model with one of {', '.join(names)}",
-        )
-    return model
-
-
 def _request(spec: Project, model: str, rows: str | None, sample: int | None) -> dict[str, Any]:
     if (rows is None) == (sample is None):
         raise UsageError("say which rows to send", code="rows-missing", mend="--rows JSON, or --sample 1")
     if rows is None:
         return {"rows": list(locked(spec)[model].manifest["example"])[:sample]}
-    text = sys.stdin.read() if rows == "-" else Path(rows[1:]).read_text() if rows.startswith("@") else rows
     try:
-        value = jsonlib.loads(text)
+        value = jsonlib.loads(_text(rows))
     except ValueError as error:
-        raise UsageError("the rows are not JSON", code="rows-not-json", why=str(error)) from error
-    return (
-        value
-        if isinstance(value, dict) and "rows" in value
-        else {"rows": value if isinstance(value, list) else [value]}
-    )
+        raise UsageError(
+            "the rows are not JSON",
+            code="rows-not-json",
+            where=rows if rows == "-" or rows.startswith("@") else "--rows",
+            why=str(error),
+            mend="""--rows '[{"column": 1.5}]', --rows @file.json, or --rows - for standard input""",
+        ) from error
+    if isinstance(value, dict) and "rows" in value:
+        return value
+    return {"rows": value if isinstance(value, list) else [value]}
+
+
+def _text(rows: str) -> str:
+    """The text that the option --rows gives or points to."""
+    if rows == "-":
+        return sys.stdin.read()
+    if not rows.startswith("@"):
+        return rows
+    try:
+        return Path(rows[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{rows[1:]} cannot be read", code="file-unreadable", where=f"--rows {rows}", why=str(error)
+        ) from error
+
+
+def _reason(body: str) -> str:
+    """What an endpoint says of a failure, in a sentence; its whole body where that is none of ours."""
+    try:
+        document = jsonlib.loads(body)
+    except ValueError:
+        return body
+    error = document.get("error") if isinstance(document, dict) else None
+    if not isinstance(error, dict):
+        return str(document.get("Message") or document.get("message") or body)
+    places = [f"{key} {error[key]}" for key in ("row", "field") if error.get(key) is not None]
+    return ": ".join([", ".join(places), str(error["message"])] if places else [str(error["message"])])
 
 
 def _show_answer(output: Output, answer: dict[str, Any]) -> None:

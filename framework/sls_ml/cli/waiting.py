@@ -1,0 +1,85 @@
+"""Waits for the results of a batch function, and tells early when the function fails instead."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sls_ml.errors import ExternalError
+from sls_ml.provider.base import LogEvent, Operations
+
+SCORE_TIMEOUT = 900.0
+"""Seconds that `score` waits for the results of one file."""
+
+PATIENCE = 5.0
+"""Seconds that a function has, after a failure, to come up with results nevertheless."""
+
+_LOOK = 2.0
+"""Seconds between two looks at the log."""
+
+
+def wait_for_results(
+    operations: Operations, function: str, results: str, *, since: float, show: Callable[[str], None]
+) -> None:
+    """Wait until a batch function has written the manifest of its results, which it writes last.
+
+    Args:
+        operations: The door to what is deployed.
+        function: The function's name in the spec.
+        results: URI of the folder that it writes to.
+        since: When the file was handed over, in seconds since the epoch.
+        show: Told how far the work is.
+
+    Raises:
+        ExternalError: The function failed, as its log says, or there is nothing after `SCORE_TIMEOUT`.
+    """
+    trouble, told = None, 0.0
+    while True:
+        try:
+            operations.wait_for_object(results, "manifest.json", timeout=_LOOK)
+        except ExternalError as error:
+            if error.code != "object-late" or time.time() > since + SCORE_TIMEOUT:
+                raise
+        else:
+            return
+        parts = sum(1 for each in operations.list_objects(results) if "/part-" in each.uri)
+        show(f"scoring: {parts} parts written" if parts else "scoring: waiting for the first rows")
+        if trouble is None:
+            trouble, told = _trouble(operations, function, since), time.monotonic()
+        elif time.monotonic() > told + PATIENCE:
+            raise ExternalError(
+                f"the function {function} failed",
+                code="score-failed",
+                where=results,
+                why=trouble,
+                mend=f"look at `sls-ml logs {function}`; it tries the file again, then gives it up",
+            )
+
+
+def _trouble(operations: Operations, function: str, since: float) -> str | None:
+    """The first failure in a function's log; nothing where it has no log yet."""
+    try:
+        return next(filter(None, map(failure, operations.logs(function, since=since))), None)
+    except ExternalError:
+        return None
+
+
+def failure(event: LogEvent) -> str | None:
+    """What a line of a function's log says of a failure: an exception, a timeout, a start that failed."""
+    try:
+        line: dict[str, Any] = json.loads(event.message)
+    except ValueError:
+        return None
+    if not isinstance(line, dict):
+        return None
+    if kind := line.get("errorType"):
+        return f"{kind}: {line.get('errorMessage', '')}"
+    if line.get("level") == "ERROR" and line.get("exception"):
+        return str(line["exception"]).strip().splitlines()[-1]
+    record = line.get("record")
+    if isinstance(record, dict) and record.get("status") in {"error", "failure", "timeout"}:
+        detail = record.get("errorType") or record["status"]
+        return f"{line.get('type', 'the platform').removeprefix('platform.')}: {detail}"
+    return None

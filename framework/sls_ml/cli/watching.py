@@ -1,0 +1,184 @@
+"""Commands that look at what is deployed and take it back: logs, metrics, releases, rollback."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import time
+from typing import Annotated, Any
+
+import typer
+
+from sls_ml import deploy as story
+from sls_ml.cli.choosing import known
+from sls_ml.cli.console import Output
+from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption
+from sls_ml.errors import UsageError
+from sls_ml.provider.base import LogEvent, Release
+from sls_ml.spec import read
+
+MinutesOption = Annotated[int, typer.Option(min=1, help="How far back to look.")]
+
+
+def logs(
+    function: FunctionArgument,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Every line as the function wrote it.")] = False,
+    minutes: MinutesOption = 10,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line.")] = False,
+) -> None:
+    """Print the log of a deployed function: its requests and failures, or all of it."""
+    spec = read(project, stage)
+    known("function", function, spec.functions)
+    for event in story.operate(spec).logs(function, since=time.time() - 60 * minutes, follow=follow):
+        if json:
+            line = {"time": event.time, "stream": event.stream, "message": event.message}
+            typer.echo(jsonlib.dumps(line, ensure_ascii=False))
+            continue
+        text = event.message.rstrip() if raw else readable(event)
+        if text is not None:
+            typer.echo(f"{time.strftime('%H:%M:%S', time.localtime(event.time))} {text}")
+
+
+def readable(event: LogEvent) -> str | None:
+    """A line of a log for people; None where it holds metrics or the platform's own accounts."""
+    text = event.message.rstrip()
+    try:
+        line = jsonlib.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(line, dict):
+        return text
+    if "_aws" in line:
+        return None
+    if "message" not in line:
+        return _platform(line, text)
+    told = {key: value for key, value in line.items() if key not in _FRAME and value is not None}
+    facts = " ".join(f"{key}={_brief(value)}" for key, value in told.items() if value not in ("", {}, []))
+    return f"{line.get('level', 'INFO'):<5} {line['message']}  {facts}".rstrip()
+
+
+_FRAME = {"timestamp", "level", "message", "requestId", "service", "location", "path", "status", "digest"}
+"""Keys that every line has, or whose value its message holds."""
+
+
+def _platform(line: dict[str, Any], text: str) -> str | None:
+    """Lambda's own lines: the end of a call that did not go well, and failures outside the handler."""
+    if "errorType" in line:
+        return f"ERROR {line['errorType']}: {line.get('errorMessage', '')}"
+    if "type" not in line:
+        return text
+    record = line.get("record") or {}
+    status = record.get("status", "success")
+    if status == "success":
+        return None
+    return f"ERROR {line['type']} {status} {record.get('errorType', '')}".rstrip()
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, str):
+        return value if "\n" not in value else value.strip().splitlines()[-1]
+    return jsonlib.dumps(value, ensure_ascii=False)
+
+
+def metrics(
+    function: FunctionArgument,
+    *,
+    minutes: MinutesOption = 60,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what a function has done: calls, rows, failures, latency, cold starts."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    known("function", function, spec.functions)
+    with output.working("asking for the metrics"):
+        values = story.operate(spec).metrics(function, since=time.time() - 60 * minutes)
+    output.document({"function": function, "minutes": minutes, "metrics": dict(values)})
+    if json:
+        return
+    if not values:
+        output.say(f"{function} has done nothing in the last {minutes} minutes")
+        return
+    output.table(
+        (f"last {minutes} minutes", ""),
+        ((name.replace("_", " "), f"{value:,.4g}") for name, value in values.items()),
+    )
+
+
+def releases(
+    function: Annotated[str | None, typer.Argument(help="A function of the spec; all without.")] = None,
+    *,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List what can be gone back to: every published version of each function, newest first."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    if function is not None:
+        known("function", function, spec.functions)
+    found = [each for each in story.connect(spec).releases() if function in (None, each.function)]
+    output.document(
+        {
+            "releases": [
+                {
+                    "function": each.function,
+                    "version": each.version,
+                    "package_sha256": each.package_sha256,
+                    "live": each.live,
+                }
+                for each in found
+            ]
+        }
+    )
+    if not json:
+        output.table(
+            ("function", "version", "package", ""),
+            (
+                (each.function, each.version, each.package_sha256[:12], "live" if each.live else "")
+                for each in found
+            ),
+        )
+
+
+def rollback(
+    function: FunctionArgument,
+    version: Annotated[
+        str | None, typer.Argument(help="A version that `releases` lists; without, the one before.")
+    ] = None,
+    *,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send a function's traffic back to an earlier release at once, then make the stack say the same."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    known("function", function, spec.functions)
+    deployer = story.connect(spec)
+    found = [each for each in deployer.releases() if each.function == function]
+    chosen = _chosen(function, version, found)
+    live = next((each.version for each in found if each.live), None)
+    output.follow(deployer.rollback(chosen))
+    output.document({"function": function, "version": chosen.version, "from": live})
+    output.say(f"{function} serves version {chosen.version} again (was {live})")
+
+
+def _chosen(function: str, version: str | None, found: list[Release]) -> Release:
+    """The release to go back to."""
+    if version is None:
+        live = next((place for place, each in enumerate(found) if each.live), len(found))
+        earlier = found[live + 1 :]
+    else:
+        earlier = [each for each in found if each.version == version]
+    if not earlier:
+        raise UsageError(
+            f"{function} has no release {'before the live one' if version is None else version}",
+            code="release-unknown",
+            mend=f"versions: {', '.join(each.version for each in found)}" if found else "run `sls-ml deploy`",
+        )
+    return earlier[0]
