@@ -133,16 +133,17 @@ class Engine:
                     step(registers)
                 for result, register in zip(results, wanted, strict=True):
                     result.extend(registers[register])
+            return {
+                name: (
+                    dtype,
+                    (*shape[:axis], rows * shape[axis], *shape[axis + 1 :]),
+                    result if dtype == "string" else array(TYPECODES[dtype], result),
+                )
+                for result, (_, name, dtype, shape, axis) in zip(results, self._outputs, strict=True)
+            }
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise EngineError(f"the lite engine failed on row {row}: {type(error).__name__}") from error
-        return {
-            name: (
-                dtype,
-                (*shape[:axis], rows * shape[axis], *shape[axis + 1 :]),
-                result if dtype == "string" else array(TYPECODES[dtype], result),
-            )
-            for result, (_, name, dtype, shape, axis) in zip(results, self._outputs, strict=True)
-        }
+            # The message of the cause may hold a value of the request, which stays out of logs.
+            raise EngineError(f"the lite engine failed at row {row}: {type(error).__name__}") from None
 
 
 def _content(path: str) -> bytes | mmap:

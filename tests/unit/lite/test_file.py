@@ -149,3 +149,22 @@ def test_damaged_file_is_refused(place, change):
     # WHEN it is read THEN it is refused
     with pytest.raises(EngineError):
         Engine.of(bytes(damaged))
+
+
+def test_a_value_that_cannot_be_computed_is_an_engine_error():
+    # GIVEN a graph that reads numbers from texts
+    graph = helper.make_graph(
+        [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT64)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.STRING, [None, 1])],
+        [helper.make_tensor_value_info("y", TensorProto.INT64, [None, 1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    tensor = {"name": "x", "dtype": "string", "columns": [0], "rank": 2}
+    engine = Engine.of(compile_lite(model, {"tensors": [tensor], "outputs": [{"tensor": "y"}]}))
+    # WHEN the second row's text is no number
+    with pytest.raises(EngineError) as caught:
+        engine.run([("string", ["12", "a secret"])])
+    # THEN the error names the row, and keeps the text to itself
+    assert "row 1" in str(caught.value)
+    assert "secret" not in str(caught.value)

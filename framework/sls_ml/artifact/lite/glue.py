@@ -38,8 +38,8 @@ def cast(node: Node, value: Live, dtype: str) -> Live:
     """A value in another dtype."""
     if dtype == value.dtype:
         return value
-    if value.dtype in ("float32", "float64") and dtype == "string":
-        raise node.refuse("numbers become text")
+    if value.dtype in ("float32", "float64", "bool") and dtype == "string":
+        raise node.refuse(f"{value.dtype} becomes text")
     if value.dtype == "float32" and dtype == "float64":
         return replace(value, dtype=dtype)
     kind = "integers of texts" if (value.dtype, dtype) == ("string", "int64") else dtype
