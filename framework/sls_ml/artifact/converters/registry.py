@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from skl2onnx._parse import _parse_sklearn, _parse_sklearn_simple_model
 from skl2onnx._supported_operators import sklearn_operator_name_map
 from skl2onnx.common import _topology
 from sklearn.base import ClusterMixin, is_classifier, is_outlier_detector
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 
 from sls_ml.artifact.converters.graph import Graph, Kind, Tensor, declared, kind_of
@@ -100,6 +102,7 @@ def owns(cls: type) -> bool:
 def register() -> None:
     """Make skl2onnx use our converters; calling it again adds only what is new."""
     _topology.get_default_opset_for_domain = _highest_version
+    _parse.update_registered_parser(ColumnTransformer, _by_position)
     for cls in _registrations.keys() - _registered:
         _registrations[cls]()
         _registered.add(cls)
@@ -154,6 +157,17 @@ def _highest_version(domain: str) -> int | None:
     """
     version: int | None = 5 if domain == "ai.onnx.ml" else _skl2onnx_version(domain)
     return version
+
+
+def _by_position(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Parse a ColumnTransformer, wherever it is in a model, by the positions of its columns.
+
+    skl2onnx looks columns up by the names of the graph's inputs, which only the first step of a pipeline has.
+    """
+    moved = copy.copy(model)
+    positions = model._transformer_to_input_indices
+    moved.transformers_ = [(name, part, list(positions[name])) for name, part, _ in model.transformers_]
+    return _parse._parse_sklearn_column_transformer(scope, moved, inputs, custom_parsers=custom_parsers)
 
 
 def _no_shape(operator: Any) -> None:
