@@ -26,6 +26,7 @@ from sls_ml.intent.model import (
 from sls_ml.intent.unsupported import refuse_unsupported
 from sls_ml.spec.model import Aws, Objects, Project, Secret
 from sls_ml.spec.model import Function as FunctionSpec
+from sls_ml_runtime.dialects.csv_rows import output_columns
 
 LITE_FILE = "model.lite"
 """The file of an artifact that the lite engine reads; the others read all but that."""
@@ -40,6 +41,8 @@ BATCH_TIMEOUT = 300
 """Seconds a batch function may take for one delivery of events unless the spec says otherwise."""
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+
+_ONE_EACH = "make a function for each model; they may take their objects from the same place"
 
 LOG_RETENTION = 30
 """Days that log events are kept."""
@@ -89,6 +92,8 @@ def _function(
 ) -> Function:
     models = tuple(_model(model, project, *manifests[model]) for model in spec.model_names)
     batch = _batch(name, spec.objects) if spec.objects else None
+    if batch:
+        _refuse_columns(name, batch, models)
     start = starting.decide(name, spec, models)
     timeout = spec.timeout or (HTTP_TIMEOUT if batch is None else BATCH_TIMEOUT)
     watched = (
@@ -154,6 +159,20 @@ def _batch(function: str, objects: Objects) -> Batch:
         join=objects.join,
         max_rejected=objects.max_rejected,
     )
+
+
+def _refuse_columns(function: str, batch: Batch, models: tuple[ModelRef, ...]) -> None:
+    """Refuse a file of results that could not be written: by several models, or with a column twice."""
+    key = f"functions.{function}"
+    if len(models) > 1:
+        names = ", ".join(model.name for model in models)
+        problem = Problem(f"{key}.models", None, f"a file is scored by one model: {names}", _ONE_EACH)
+        raise SpecError("a batch function has one model", code="batch-models", problems=(problem,))
+    results = set(output_columns(models[0].manifest))
+    if taken := [name for name in batch.join if name in results]:
+        what = f"the results have columns called {', '.join(taken)}, too"
+        problem = Problem(f"{key}.objects.join", None, what, "rename the columns in the input files")
+        raise SpecError("a column would be written twice", code="join-taken", problems=(problem,))
 
 
 def _place(uri: str, own: str) -> Place:

@@ -25,7 +25,12 @@ from sls_ml.spec.model import Project
 
 def manifest(size: int = 1000) -> tuple[str, Mapping[str, Any]]:
     files = {"model.onnx": {"sha256": "0" * 64, "bytes": size}}
-    return "a" * 64, {"engines": ["ort_capi", "ort_python"], "files": files}
+    return "a" * 64, {
+        "engines": ["ort_capi", "ort_python"],
+        "files": files,
+        "classes": ["no", "yes"],
+        "outputs": [{"key": "label", "columns": None}, {"key": "probability", "columns": 2}],
+    }
 
 
 def project(functions: Mapping[str, Any], **keys: Any) -> Project:
