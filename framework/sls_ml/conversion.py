@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,16 +60,17 @@ def convert(project: Project, name: str, *, again: bool = False) -> Converted:
                 where=f"models.{name}.{key}: {file}",
             )
     record = project.work_folder / "cache" / "convert" / f"{_key(name, model, source, sample)}.json"
-    if not again and record.exists():
-        digest = json.loads(record.read_text())["digest"]
-        if (project.artifacts_folder / name / digest / "manifest.json").exists():
-            return find(project, name, digest)
+    if not again and (known := _recorded(record)) and _whole(project.artifacts_folder / name / known):
+        return find(project, name, known)
 
     from sls_ml.artifact import build
 
     artifact = build(
         source, sample, name=name, tolerance=model.tolerance, trust=model.trust, engine=model.engine
     )
+    folder = project.artifacts_folder / name / artifact.digest
+    if folder.exists() and not _whole(folder):
+        shutil.rmtree(folder)
     artifact.save(str(project.artifacts_folder))
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps({"digest": artifact.digest}))
@@ -130,6 +132,23 @@ def locked(project: Project) -> Mapping[str, Converted]:
             mend="run `sls-ml generate` and check in what it writes",
         )
     return {name: find(project, name, digest) for name, digest in sorted(digests.items())}
+
+
+def _recorded(record: Path) -> str | None:
+    """The digest that an earlier conversion came to; None without one, or where its record was cut short."""
+    try:
+        return str(json.loads(record.read_text())["digest"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _whole(folder: Path) -> bool:
+    """Whether an artifact has all its files in their full size: an interrupted write leaves less."""
+    try:
+        files = json.loads((folder / "manifest.json").read_bytes())["files"]
+        return all((folder / name).stat().st_size == entry["bytes"] for name, entry in files.items())
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def _is_used(project: Project, name: str) -> bool:

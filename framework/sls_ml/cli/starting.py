@@ -71,7 +71,9 @@ def init(
         else "",
     )
     folder.mkdir(parents=True, exist_ok=True)
-    spec.write_text(text, encoding="utf-8")
+    partial = spec.with_suffix(".new")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(spec)
     written = [str(spec), *_ignore(folder)]
     read(folder)
     output.document({"written": written})
