@@ -24,7 +24,7 @@ from sls_ml.intent.model import (
     WriteObjects,
 )
 from sls_ml.intent.unsupported import refuse_unsupported
-from sls_ml.spec.model import Aws, Objects, Project, Secret
+from sls_ml.spec.model import Aws, Http, Objects, Project, Secret
 from sls_ml.spec.model import Function as FunctionSpec
 from sls_ml_runtime.dialects.csv_rows import output_columns
 
@@ -94,6 +94,8 @@ def _function(
     batch = _batch(name, spec.objects) if spec.objects else None
     if batch:
         _refuse_columns(name, batch, models)
+    if spec.http:
+        _refuse_tokens(name, spec.http)
     start = starting.decide(name, spec, models)
     timeout = spec.timeout or (HTTP_TIMEOUT if batch is None else BATCH_TIMEOUT)
     watched = (
@@ -208,6 +210,13 @@ def _refuse_addresses(addresses: tuple[str, ...]) -> None:
                 for address in wrong
             ),
         )
+
+
+def _refuse_tokens(function: str, http: Http) -> None:
+    if (http.auth == "jwt") != (http.jwt is not None):
+        what = "is needed with auth: jwt" if http.jwt is None else f"has no meaning with auth: {http.auth}"
+        problem = Problem(f"functions.{function}.http.jwt", None, what, "jwt: {issuer: ..., audience: [...]}")
+        raise SpecError("tokens of whom?", code="jwt-unclear", problems=(problem,))
 
 
 def _refuse_blind_canary(project: Project) -> None:

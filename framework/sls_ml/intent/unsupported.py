@@ -43,7 +43,6 @@ def _function_keys(function: Function) -> Iterator[str]:
     ]
     if http := function.http:
         asked += [
-            (http.auth in {"jwt", "key"}, f"http.auth: {http.auth} (only iam and public)"),
             (http.page, "http.page"),
         ]
     if function.style == "chalice":

@@ -94,10 +94,26 @@ class Model(_Model):
     engine: Engine = "auto"
 
 
+class Jwt(_Model):
+    """Tokens that let callers in: who signs them (an https URL), and whom they must be meant for."""
+
+    issuer: str = Field(pattern=r"^https://[^\s]+$")
+    audience: tuple[str, ...] = Field(min_length=1)
+
+
+class Throttle(_Model):
+    """How many requests per second are let through, and how many at once beyond that."""
+
+    rate: int = Field(ge=1)
+    burst: int = Field(ge=1)
+
+
 class Http(_Model):
     """An HTTP endpoint and who may call it."""
 
     auth: Literal["iam", "jwt", "key", "public"] = "iam"
+    jwt: Jwt | None = None
+    throttle: Throttle | None = None
     cors: tuple[str, ...] = ()
     page: bool = False
     max_rows: int = Field(default=1000, ge=1)

@@ -113,7 +113,6 @@ def test_functions_must_not_feed_a_circle() -> None:
 @pytest.mark.parametrize(
     ("functions", "keys", "named"),
     [
-        ({"predict": {"model": "credit", "http": {"auth": "jwt"}}}, {}, "functions.predict.http.auth: jwt"),
         ({"predict": {"model": "credit", "http": {"page": True}}}, {}, "functions.predict.http.page"),
         ({"predict": {"model": "credit", "http": {}, "package": "image"}}, {}, "package: image"),
         ({"score": {"model": "credit", "objects": {}, "style": "chalice"}}, {}, "style: chalice of objects"),
@@ -233,3 +232,19 @@ def test_a_canary_must_be_able_to_raise_the_alarm(percent: int, seen: bool) -> N
     else:
         with pytest.raises(SpecError, match="cannot sing"):
             build(asked, {"credit": manifest()})
+
+
+@pytest.mark.parametrize(
+    ("http", "what"),
+    [
+        ({"auth": "jwt"}, "is needed with auth: jwt"),
+        (
+            {"auth": "key", "jwt": {"issuer": "https://login.example.org", "audience": ["risk"]}},
+            "has no meaning with auth: key",
+        ),
+    ],
+)
+def test_tokens_need_an_issuer_and_nothing_else_does(http: dict[str, Any], what: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        build(project({"predict": {"model": "credit", "http": http}}), {"credit": manifest()})
+    assert [(each.key, each.what) for each in caught.value.problems] == [("functions.predict.http.jwt", what)]

@@ -24,7 +24,7 @@ from sls_ml.intent.model import (
     WriteObjects,
 )
 from sls_ml.package.model import Package
-from sls_ml.spec.model import Alarms, Aws, Canary, Concurrency, Http, Rollout, Secret
+from sls_ml.spec.model import Alarms, Aws, Canary, Concurrency, Http, Jwt, Rollout, Secret, Throttle
 
 EXAMPLE = [{"age": 41, "city": "Bern"}, {"age": 27, "city": 'Zürich "Nord"'}]
 
@@ -149,6 +149,17 @@ DEPLOYMENTS: dict[str, Deployment] = {
             http=Http(auth="public", cors=("https://example.org",)), concurrency=Concurrency(reserved=5)
         ),
     ),
+    "http-jwt": deployment(
+        function(
+            http=Http(
+                auth="jwt",
+                jwt=Jwt(issuer="https://login.example.org/", audience=("credit-risk",)),
+                cors=("https://example.org",),
+            )
+        )
+    ),
+    "http-key": deployment(function(http=Http(auth="key", throttle=Throttle(rate=50, burst=100)))),
+    "http-throttled": deployment(function(http=Http(throttle=Throttle(rate=10, burst=20)))),
     "http-arm64-fetched": deployment(
         function(
             models=(model(size=900 << 20, bundled=False),),

@@ -124,7 +124,7 @@ def test_every_service_that_a_resource_policy_lets_in_comes_from_this_account(
                     account = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
                     assert account == {"Fn::Sub": "${AWS::AccountId}"}
         if body["Type"] == "AWS::Lambda::Permission" and body["Properties"]["Principal"] != "*":
-            assert body["Properties"]["SourceAccount"] == {"Ref": "AWS::AccountId"}
+            assert body["Properties"]["SourceAccount"] == {"Fn::Sub": "${AWS::AccountId}"}
 
 
 def test_a_boundary_bounds_every_role_and_a_key_is_used_everywhere(make: Any) -> None:

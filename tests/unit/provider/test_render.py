@@ -108,22 +108,6 @@ def test_uploads_are_addressed_by_content(make: Any) -> None:
     assert list(rendered.uploads) == [f"packages/{'5f' * 32}.zip"]
 
 
-@pytest.mark.parametrize("auth", ["jwt", "key"])
-def test_auth_that_a_function_url_does_not_know_is_refused(make: Any, auth: Any) -> None:
-    # GIVEN an endpoint with such an authentication
-    deployment = make.deployment(make.function(http=Http(auth=auth)))
-    # WHEN it is rendered
-    with pytest.raises(UnsupportedError) as caught:
-        render(deployment, {"predict": make.package("predict")})
-    # THEN it is refused by name
-    assert str(caught.value) == (
-        f"auth: {auth} is not supported on aws\n"
-        "  where: functions.predict.http.auth\n"
-        "  why: a Lambda function URL knows IAM or nothing\n"
-        "  mend: use auth: iam, or auth: public"
-    )
-
-
 @pytest.mark.parametrize(
     ("changed", "code"),
     [

@@ -171,7 +171,7 @@ class Client:
 
 
 def signing_service(url: str) -> str:
-    """The service that a request to an endpoint is signed for: that of HTTP APIs, or that of function URLs."""
+    """The service that a request to an endpoint is signed for: an HTTP API's, or a function URL's."""
     return "execute-api" if ".execute-api." in url else "lambda"
 
 

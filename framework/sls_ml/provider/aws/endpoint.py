@@ -1,11 +1,10 @@
-"""The HTTP side of a function: its URL, and who may call it."""
+"""The HTTP side of a function: its URL, and who may call it. Other ways in need `gateway`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, assert_never
+from typing import Any
 
-from sls_ml.errors import UnsupportedError
 from sls_ml.intent.model import Function
 from sls_ml.provider.aws import iam, names
 from sls_ml.provider.aws.cloudformation import Resource, ref, resource
@@ -24,7 +23,7 @@ def resources(function: Function, http: Http, stack: str, region: str) -> Iterat
     """
     alias = names.logical_id(function.name, "Alias")
     url: dict[str, Any] = {
-        "AuthType": _auth_type(function.name, http),
+        "AuthType": "NONE" if http.auth == "public" else "AWS_IAM",
         "InvokeMode": "BUFFERED",
         "Qualifier": names.ALIAS,
         "TargetFunctionArn": ref(names.logical_id(function.name, "Function")),
@@ -51,34 +50,13 @@ def resources(function: Function, http: Http, stack: str, region: str) -> Iterat
     else:
         yield (
             names.logical_id(function.name, "InvokePolicy"),
-            resource(
-                "AWS::IAM::ManagedPolicy",
-                {
-                    "Description": f"Call the endpoint of {function.name} in {stack}",
-                    "ManagedPolicyName": names.invoke_policy_name(stack, function.name, region),
-                    "PolicyDocument": iam.invoke_policy(alias),
-                },
-                function=function.name,
+            iam.callers_policy(
+                names.invoke_policy_name(stack, function.name, region),
+                function.name,
+                stack,
+                iam.call_url(alias),
             ),
         )
-
-
-def _auth_type(function: str, http: Http) -> str:
-    match http.auth:
-        case "iam":
-            return "AWS_IAM"
-        case "public":
-            return "NONE"
-        case "jwt" | "key":
-            raise UnsupportedError(
-                f"auth: {http.auth} is not supported on aws",
-                code="auth-unsupported",
-                where=f"functions.{function}.http.auth",
-                why="a Lambda function URL knows IAM or nothing",
-                mend="use auth: iam, or auth: public",
-            )
-        case _:
-            assert_never(http.auth)
 
 
 def _open_to_all(function: str, alias: str) -> Iterator[tuple[str, Resource]]:

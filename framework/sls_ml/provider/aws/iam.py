@@ -215,29 +215,66 @@ def role(
     return resource("AWS::IAM::Role", properties, function=function)
 
 
-def invoke_policy(alias: str) -> dict[str, Any]:
+def call_url(alias: str) -> tuple[Statement, ...]:
     """What a caller in the same account needs to reach the URL of an alias.
 
     Args:
         alias: Logical id of the alias.
     """
-    return policy(
-        (
-            Statement(
-                sid="CallUrl",
-                actions=("lambda:InvokeFunctionUrl",),
-                resource=ref(alias),
-                reason="The URL checks this action first.",
-                condition={"StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"}},
-            ),
-            Statement(
-                sid="InvokeThroughUrl",
-                actions=("lambda:InvokeFunction",),
-                resource=ref(alias),
-                reason="Since October 2025 the function behind the URL checks this one too.",
-                condition={"Bool": {"lambda:InvokedViaFunctionUrl": "true"}},
-            ),
-        )
+    return (
+        Statement(
+            sid="CallUrl",
+            actions=("lambda:InvokeFunctionUrl",),
+            resource=ref(alias),
+            reason="The URL checks this action first.",
+            condition={"StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"}},
+        ),
+        Statement(
+            sid="InvokeThroughUrl",
+            actions=("lambda:InvokeFunction",),
+            resource=ref(alias),
+            reason="Since October 2025 the function behind the URL checks this one too.",
+            condition={"Bool": {"lambda:InvokedViaFunctionUrl": "true"}},
+        ),
+    )
+
+
+def call_api(api: str) -> tuple[Statement, ...]:
+    """What a caller in the same account needs to reach an HTTP API.
+
+    Args:
+        api: Logical id of the API.
+    """
+    return (
+        Statement(
+            sid="CallApi",
+            actions=("execute-api:Invoke",),
+            resource=sub(f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT}:${{{api}}}/*"),
+            reason="All routes of this one API.",
+        ),
+    )
+
+
+def read_key(secret: str) -> Statement:
+    """What compares a caller's key with the secret one, given by its logical id."""
+    return Statement(
+        sid="ReadKey",
+        actions=("secretsmanager:GetSecretValue",),
+        resource=ref(secret),
+        reason="It compares what callers bring with the present key and the one before.",
+    )
+
+
+def callers_policy(name: str, function: str, stack: str, statements: Iterable[Statement]) -> Resource:
+    """A managed policy to be attached to whoever calls an endpoint."""
+    return resource(
+        "AWS::IAM::ManagedPolicy",
+        {
+            "Description": f"Call the endpoint of {function} in {stack}",
+            "ManagedPolicyName": name,
+            "PolicyDocument": policy(statements),
+        },
+        function=function,
     )
 
 

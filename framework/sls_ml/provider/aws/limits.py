@@ -22,6 +22,12 @@ LIMITS: Final[Limits] = {
     "init_seconds": Limit(
         10, "seconds", "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html", _READ
     ),
+    "gateway_timeout_seconds": Limit(
+        30,
+        "seconds",
+        "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html",
+        _READ,
+    ),
     "template_bytes": Limit(
         51_200,
         "bytes in the request; a larger template goes through a bucket",

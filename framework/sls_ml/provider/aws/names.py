@@ -22,7 +22,16 @@ DATA_BUCKET = "DataBucket"
 
 DATA_BUCKET_POLICY = "DataBucketPolicy"
 
-OUTPUT_SUFFIXES = ("Function", "Endpoint", "InvokePolicy", "Input", "Output", "Queue", "DeadLetters")
+OUTPUT_SUFFIXES = (
+    "Function",
+    "Endpoint",
+    "InvokePolicy",
+    "ApiKey",
+    "Input",
+    "Output",
+    "Queue",
+    "DeadLetters",
+)
 """What a function's outputs end with."""
 
 FUNCTIONS_OUTPUT = "Functions"
@@ -82,8 +91,8 @@ def rollout_name(stack: str) -> str:
     return fitted(stack, ROLLOUT_NAME_LENGTH)
 
 
-def rollout_role_name(stack: str, function: str, part: str, region: str) -> str:
-    """Name of a role that takes part in a function's rollout; no function has two hyphens in its name."""
+def part_role_name(stack: str, function: str, part: str, region: str) -> str:
+    """Name of the role of what stands beside a function; no function has two hyphens in its name."""
     return role_name(stack, f"{function}--{part}", region)
 
 

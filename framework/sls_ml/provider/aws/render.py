@@ -17,6 +17,7 @@ from sls_ml.provider.aws import (
     cloudformation,
     dashboard,
     endpoint,
+    gateway,
     iam,
     names,
     rollout,
@@ -62,6 +63,8 @@ def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
         resources |= dict(alarms.topic(deployment.notify))
     for function in deployment.functions:
         _refuse(function, packages[function.name])
+        if function.http and gateway.needed(function.http):
+            gateway.refuse(deployment, function)
         resources |= dict(_resources(deployment, function, packages[function.name], stack, store))
         outputs |= dict(_outputs(function))
     resources |= dict(dashboard.resources(deployment))
@@ -219,7 +222,9 @@ def _resources(
         }
     yield from _release(deployment, function, package, versioned)
     yield from scaling.resources(function, name)
-    if function.http:
+    if function.http and gateway.needed(function.http):
+        yield from gateway.resources(deployment, function, function.http)
+    elif function.http:
         yield from endpoint.resources(function, function.http, stack, deployment.region)
     if function.batch:
         yield from batch.resources(function, function.batch, aws.kms)
@@ -312,9 +317,12 @@ def _outputs(function: Function) -> Iterator[tuple[str, dict[str, Any]]]:
 
     yield output("Function", "Name on AWS of", ref(names.logical_id(function.name, "Function")))
     if function.http:
-        url = names.logical_id(function.name, "Url")
-        yield output("Endpoint", "URL of", attribute(url, "FunctionUrl"))
-        if function.http.auth != "public":
+        url = attribute(names.logical_id(function.name, "Url"), "FunctionUrl")
+        yield output("Endpoint", "URL of", gateway.url(function) if gateway.needed(function.http) else url)
+        if function.http.auth == "key":
+            secret = ref(names.logical_id(function.name, "ApiKey"))
+            yield output("ApiKey", "Secret with the key for callers of", secret)
+        if function.http.auth == "iam":
             policy = names.logical_id(function.name, "InvokePolicy")
             yield output("InvokePolicy", "Policy for callers of", ref(policy))
     if function.batch:

@@ -113,7 +113,7 @@ def resources(
     yield (
         role,
         iam.role(
-            names.rollout_role_name(stack, function.name, "shift", deployment.region),
+            names.part_role_name(stack, function.name, "shift", deployment.region),
             "codedeploy.amazonaws.com",
             iam.policy(_may_shift(names.function_name(stack, function.name), function)),
             boundary=deployment.aws.permissions_boundary,
@@ -171,7 +171,7 @@ def _check(
     yield (
         role,
         iam.role(
-            names.rollout_role_name(stack, function.name, "check", deployment.region),
+            names.part_role_name(stack, function.name, "check", deployment.region),
             "lambda.amazonaws.com",
             iam.policy(_may_check(function, log_group, names.rollout_name(stack))),
             boundary=deployment.aws.permissions_boundary,
