@@ -1,7 +1,7 @@
 """Fills a provider's templates into readable function code, writes it, and tells when it is stale."""
 
 from sls_ml.codegen.folder import check, require_fresh, write
-from sls_ml.codegen.functions import generate
+from sls_ml.codegen.functions import USERS_OWN, generate
 from sls_ml.codegen.runtime import runtime_digest
 
-__all__ = ["check", "generate", "require_fresh", "runtime_digest", "write"]
+__all__ = ["USERS_OWN", "check", "generate", "require_fresh", "runtime_digest", "write"]

@@ -12,7 +12,8 @@ from sls_ml.errors import StaleError
 def write(files: Mapping[PurePosixPath, bytes], folder: Path) -> tuple[PurePosixPath, ...]:
     """Write what differs, and remove files of an older runtime from a vendored copy.
 
-    An existing ``hooks.py`` and all other files in the folder are the user's and stay as they are.
+    Existing files of `USERS_OWN`, such as ``hooks.py``, and all other files in the folder are the user's and
+    stay as they are.
 
     Args:
         files: What `generate` gave: content by path below `folder`.
@@ -35,8 +36,8 @@ def write(files: Mapping[PurePosixPath, bytes], folder: Path) -> tuple[PurePosix
 def check(files: Mapping[PurePosixPath, bytes], folder: Path) -> tuple[PurePosixPath, ...]:
     """The paths whose bytes on disk are not what `generate` gave, sorted; empty when all is fresh.
 
-    A ``hooks.py`` counts only when it is missing. A file in a vendored runtime that the runtime does not
-    have (any more) counts, because it would be deployed.
+    A file of `USERS_OWN` counts only when it is missing. A file in a vendored runtime that the runtime does
+    not have (any more) counts, because it would be deployed.
     """
     stale = {path for path, content in files.items() if not _fresh(folder, path, content)}
     for vendored in {path for path in _ancestors(files) if path.name == RUNTIME}:
@@ -68,7 +69,7 @@ def _fresh(folder: Path, path: PurePosixPath, content: bytes) -> bool:
     file = folder / path
     if not file.is_file():
         return False
-    users_own = path.name == USERS_OWN and RUNTIME not in path.parts
+    users_own = path.name in USERS_OWN and RUNTIME not in path.parts
     return users_own or file.read_bytes() == content
 
 

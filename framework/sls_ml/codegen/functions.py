@@ -13,8 +13,8 @@ import sls_ml
 from sls_ml.codegen.runtime import runtime_digest, runtime_files
 from sls_ml.intent.model import Deployment, Function
 
-USERS_OWN = "hooks.py"
-"""The one file of a function that is the user's: written when it is missing, and never looked at again."""
+USERS_OWN = frozenset({"app.py", "hooks.py"})
+"""The files of a function that are the user's: written when they are missing, and never looked at again."""
 
 RUNTIME = "sls_ml_runtime"
 
@@ -58,7 +58,11 @@ def generate(
     runtime = {"version": sls_ml.__version__, "digest": runtime_digest(runtime_root)}
     files: dict[PurePosixPath, bytes] = {}
     for function in deployment.functions:
-        texts = {path.name: source for path, source in sources.items() if path.parent.name == function.name}
+        texts = {
+            path.relative_to(function.name).as_posix(): source
+            for path, source in sources.items()
+            if path.parts[0] == function.name
+        }
         settled = {
             "config.json": _json(config(deployment, function, runtime)),
             "requirements.txt": requirements[function.name],
@@ -117,7 +121,7 @@ def _json(value: Mapping[str, Any]) -> str:
 
 
 def _digest(texts: Mapping[str, Source], settled: Mapping[str, str]) -> str:
-    """sha256 over names and unfilled texts of one function, without the file that is the user's."""
+    """sha256 over names and unfilled texts of one function, without the files that are the user's."""
     inputs = {name: source.text for name, source in texts.items() if not source.once} | dict(settled)
     digest = hashlib.sha256()
     for name, text in sorted(inputs.items()):

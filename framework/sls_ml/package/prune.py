@@ -52,6 +52,8 @@ SOME_WHEELS: tuple[Rule, ...] = (
     ("onnxruntime/capi/convert_npz_to_onnx_adapter.py", "optimises and converts models"),
     ("onnxruntime/datasets/*", "examples"),
     ("onnxruntime/Privacy.md", "telemetry is switched off"),
+    ("chalice/*/*", "deploys apps and runs them on a laptop"),
+    ("chalice/policies*.json", "deploys apps and runs them on a laptop"),
     ("aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*", "a page that functions do not serve"),
 )
 

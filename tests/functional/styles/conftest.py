@@ -80,8 +80,8 @@ def deployment(*functions: Function, stage: str = "dev") -> Deployment:
     )
 
 
-def generate(what: Function, folder: Path, hooks: str = "") -> Path:
-    """Generate a function into a folder, with its artifact beside it; gives the function's folder."""
+def generate(what: Function, folder: Path, **own: str) -> Path:
+    """Generate a function into a folder, with its artifact and files of the user's own; gives its folder."""
     deployed = deployment(what)
     files = codegen.generate(
         deployed,
@@ -91,8 +91,8 @@ def generate(what: Function, folder: Path, hooks: str = "") -> Path:
     )
     codegen.write(files, folder)
     root = folder / "risk" / "aws" / "predict"
-    if hooks:
-        (root / "hooks.py").write_text(hooks)
+    for name, text in own.items():
+        (root / f"{name}.py").write_text(text)
     shutil.copytree(ARTIFACT, root / "artifacts" / "linear-1" / ARTIFACT.name)
     return root
 
@@ -110,8 +110,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     """Generate a function, and run its init phase."""
     folders = (tmp_path / str(number) for number in count())
 
-    def run(hooks: str = "", **changed: Any) -> Handler:
-        root = generate(function(**changed), next(folders), hooks)
+    def run(*, hooks: str = "", app: str = "", **changed: Any) -> Handler:
+        own = {name: text for name, text in (("hooks", hooks), ("app", app)) if text}
+        root = generate(function(**changed), next(folders), **own)
         forget_modules()
         monkeypatch.setenv("LAMBDA_TASK_ROOT", str(root))
         monkeypatch.syspath_prepend(root)

@@ -49,7 +49,7 @@ def test_answers_and_metrics_are_the_native_ones(
     event = REQUESTS[request_name]
     answers, documents, lines = [], [], []
     for observability in ("native", "powertools"):
-        handler = start(hooks, observability=observability)
+        handler = start(hooks=hooks, observability=observability)
         capsys.readouterr()
         # WHEN each answers its first request, and another
         for _ in range(2):
@@ -88,7 +88,7 @@ def test_the_environment_adds_no_dimension_and_logs_no_event(
 
 def test_a_failure_is_told_by_its_type_and_place(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     # GIVEN hooks that fail
-    handler = start(FAILING, observability="powertools")
+    handler = start(hooks=FAILING, observability="powertools")
     # WHEN a request is answered
     answer = handler(REQUESTS["prediction"], CONTEXT)
     # THEN it is a 500, an error in the log, and its place is told

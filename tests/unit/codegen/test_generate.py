@@ -25,6 +25,17 @@ Generated = Callable[..., dict[str, bytes]]
 CASES: dict[str, tuple[tuple[Function, ...], bool]] = {
     "http": ((function(),), False),
     "http-powertools": ((function(observability="powertools", models=(model(engine="lite"),)),), False),
+    "http-chalice": ((function(style="chalice", models=(model(engine="lite"),)),), False),
+    "http-chalice-public": (
+        (
+            function(
+                style="chalice",
+                http=Http(auth="public", cors=("https://example.org",)),
+                models=(model(engine="lite"),),
+            ),
+        ),
+        False,
+    ),
     "objects": ((function("score", batch=batch(), timeout=300),), False),
     "two-models-vendored": (
         (
@@ -173,6 +184,7 @@ def test_config_says_nothing_of_stage_or_store(generated: Generated) -> None:
             function(models=(model(engine="lite"),), observability="powertools"),
             ["aws-lambda-powertools", "jmespath", "typing-extensions"],
         ),
+        (function(models=(model(engine="lite"),), style="chalice"), ["chalice"]),
         (
             function("score", batch=batch()),
             ["onnxruntime", "aws-lambda-powertools", "jmespath", "typing-extensions"],
@@ -190,8 +202,8 @@ def test_pins_are_exact_hashed_and_no_more_than_needed(function: Function, names
         assert count == (len(TARGETS) if block.startswith(("numpy", "onnxruntime")) else 1)
 
 
-def test_only_hooks_are_the_users(generated: Generated) -> None:
+def test_what_is_written_once_is_what_codegen_never_touches_again() -> None:
     # GIVEN all templates of AWS
-    chosen = aws.sources(deployment(function(), function("score", batch=batch())))
-    # THEN what is written once is what codegen never touches again
-    assert {path.name for path, template in chosen.items() if template.once} == {"hooks.py"}
+    chosen = aws.sources(deployment(function(style="chalice"), function("score", batch=batch())))
+    # THEN both mean the same files
+    assert {path.name for path, template in chosen.items() if template.once} == codegen.USERS_OWN

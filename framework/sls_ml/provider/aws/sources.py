@@ -12,16 +12,46 @@ from sls_ml.provider.base import Template
 
 _TEMPLATES = files("sls_ml.provider.aws") / "templates"
 _PINS = files("sls_ml.provider.aws") / "data" / "pins"
+_PUBLIC = "AUTHORIZER: IAMAuthorizer | None = None"
 
 
 def sources(deployment: Deployment) -> Mapping[PurePosixPath, Template]:
     """The templates of all functions, by path below ``<project>/aws``."""
-    chosen: dict[PurePosixPath, Template] = {}
-    for function in deployment.functions:
-        folder = PurePosixPath(function.name)
-        chosen[folder / "handler.py"] = Template(_text(_handler(function)))
-        chosen[folder / "hooks.py"] = Template(_text("hooks.py"), once=True)
-    return chosen
+    return {
+        PurePosixPath(function.name, path): template
+        for function in deployment.functions
+        for path, template in _templates(function).items()
+    }
+
+
+def _templates(function: Function) -> dict[str, Template]:
+    hooks = {"hooks.py": Template(_text("hooks.py"), once=True)}
+    if function.batch:
+        return {"handler.py": Template(_text("objects_handler.py"))} | hooks
+    if function.style == "chalice":
+        return _chalice(function) | hooks
+    match function.observability:
+        case "native":
+            return {"handler.py": Template(_text("http_handler.py"))} | hooks
+        case "powertools":
+            return {"handler.py": Template(_text("http_powertools_handler.py"))} | hooks
+        case _:
+            assert_never(function.observability)
+
+
+def _chalice(function: Function) -> dict[str, Template]:
+    """A Chalice app, its Blueprint, and what stands between the app and a function URL."""
+    blueprint = _text("chalice_model.py")
+    if function.http and function.http.auth == "public":
+        blueprint = blueprint.replace("AUTHORIZER: IAMAuthorizer | None = IAMAuthorizer()", _PUBLIC)
+    if function.http and function.http.cors:
+        blueprint = blueprint.replace("PREFLIGHT = False", "PREFLIGHT = True")
+    return {
+        "app.py": Template(_text("chalice_app.py"), once=True),
+        "chalicelib/__init__.py": Template(_text("chalice_init.py")),
+        "chalicelib/model.py": Template(blueprint),
+        "handler.py": Template(_text("chalice_handler.py")),
+    }
 
 
 def requirements(deployment: Deployment) -> Mapping[str, str]:
@@ -33,22 +63,12 @@ def requirements(deployment: Deployment) -> Mapping[str, str]:
     return {function.name: _pins(function) for function in deployment.functions}
 
 
-def _handler(function: Function) -> str:
-    if function.batch:
-        return "objects_handler.py"
-    match function.observability:
-        case "native":
-            return "http_handler.py"
-        case "powertools":
-            return "http_powertools_handler.py"
-        case _:
-            assert_never(function.observability)
-
-
 def _pins(function: Function) -> str:
     needs = {need for model in function.models for need in _needs(model.engine)}
     if function.observability == "powertools":
         needs.add("powertools")
+    if function.style == "chalice":
+        needs.add("chalice")
     return "".join((_PINS / f"{need}.txt").read_text("utf-8") for need in sorted(needs))
 
 

@@ -1,0 +1,13 @@
+"""The Chalice app of `$function`, yours to extend. sls-ml wrote this file once and never changes it.
+
+The model's routes come from the Blueprint in chalicelib/model.py. Routes and middleware of your own belong
+here; where a route wants a path of the model, move the model under a prefix::
+
+    app.register_blueprint(model, url_prefix="/model")
+"""
+
+from chalice import Chalice
+from chalicelib.model import model
+
+app = Chalice(app_name="$project-$function")
+app.register_blueprint(model)

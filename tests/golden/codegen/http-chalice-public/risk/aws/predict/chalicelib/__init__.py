@@ -1,0 +1,1 @@
+"""Modules that Chalice packages beside app.py."""
