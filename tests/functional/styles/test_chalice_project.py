@@ -245,6 +245,7 @@ def test_the_policy_grants_a_named_store_and_the_functions_own_logs(golden: Any)
     ("changed", "bytes_", "named"),
     [
         ({"start": "snapstart"}, 1, "start: snapstart"),
+        ({"http": Http(auth="key")}, 1, "http.auth: key"),
         ({}, 51 << 20, "50 MB"),
         ({"environment": {"KEY": Secret(secret="a")}}, 1, "secrets"),
     ],

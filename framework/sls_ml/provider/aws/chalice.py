@@ -163,6 +163,12 @@ def _refuse(deployment: Deployment, function: Function, package: Package) -> Non
 def _problems(deployment: Deployment, function: Function, package: Package) -> Iterator[str]:
     if function.start != "plain":
         yield f"it has no start: {function.start}"
+    if deployment.rollout.canary is not None:
+        yield "it has no rollout.canary"
+    if function.http is not None and function.http.auth not in {"iam", "public"}:
+        yield f"the Blueprint has no http.auth: {function.http.auth}"
+    if function.http is not None and function.http.throttle is not None:
+        yield "it has no http.throttle"
     if package.bytes > DIRECT_UPLOAD:
         yield f"it uploads {DIRECT_UPLOAD >> 20} MB at most, and the package has {package.bytes >> 20} MB"
     if not all(model.bundled for model in function.models) and not deployment.store.startswith("s3://"):
