@@ -89,7 +89,7 @@ def document(service: Service) -> Schema:
         schemas[f"{prefix}Answer"] = answer_schema(manifest)
         _model_paths(paths, name, model)
         if len(service.models) == 1:
-            paths["/predict"] = paths[f"/models/{name}/predict"]
+            paths["/"] = paths["/predict"] = paths[f"/models/{name}/predict"]
             paths["/invocations"] = _invocations(prefix, model)
     _service_paths(paths, http.get("page", False))
     described: Schema = {
@@ -100,7 +100,7 @@ def document(service: Service) -> Schema:
             "description": _description(service),
         },
         "servers": [{"url": "/"}],
-        "paths": dict(sorted(paths.items())),
+        "paths": {path: _identified(path, paths[path]) for path in sorted(paths)},
         "components": {"schemas": schemas},
     }
     if http.get("auth") == "iam":
@@ -114,7 +114,6 @@ def document(service: Service) -> Schema:
             }
         }
         described["security"] = [{"iam": []}]
-    _identify(described["paths"])
     return described
 
 
@@ -323,7 +322,7 @@ def _service_paths(paths: Schema, page: bool) -> None:
     paths["/ping"] = _get("Whether the function runs (MLflow, SageMaker)", _TEXT, kind="text/plain")
     paths["/version"] = _get("Version of the runtime (MLflow)", _TEXT, kind="text/plain")
     if page:
-        paths["/"] = _get("A page to try the models", _TEXT, kind="text/html")
+        paths["/"] = {**paths.get("/", {}), **_get("A page to try the models", _TEXT, kind="text/html")}
 
 
 def _get(summary: str, schema: Schema, error: str = "Error", *, kind: str = _JSON) -> Schema:
@@ -349,12 +348,13 @@ def _predictions() -> Schema:
     }
 
 
-def _identify(paths: Schema) -> None:
-    """Give every operation an id of its own, made from its method and path."""
-    for path, methods in paths.items():
-        words = "".join(char if char.isalnum() else " " for char in path).split()
-        for method, operation in methods.items():
-            methods[method] = {"operationId": "-".join([method, *words]), **operation}
+def _identified(path: str, methods: Schema) -> Schema:
+    """Operations with an id of their own, made from method and path."""
+    words = "".join(char if char.isalnum() else " " for char in path).split()
+    return {
+        method: {"operationId": "-".join([method, *words]), **operation}
+        for method, operation in methods.items()
+    }
 
 
 def _description(service: Service) -> str:

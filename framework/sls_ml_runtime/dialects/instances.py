@@ -58,10 +58,13 @@ def read_matrix(rows: list[Any], names: list[str]) -> Table:
         if len(row) != count:
             message = f"the row has {len(row)} values, not {count}"
             raise Refusal(422, "value-count", message, row=position)
-    if len(set(names)) != count:
-        twice = next(name for name in names if names.count(name) > 1)[:80]
-        raise Refusal(422, "duplicate-column", f"the column {twice!a} is there more than once", twice)
-    return {name: [row[position] for row in rows] for position, name in enumerate(names)}
+    table: Table = {}
+    for position, name in enumerate(names):
+        if name in table:
+            twice = name[:80]
+            raise Refusal(422, "duplicate-column", f"the column {twice!a} is there more than once", twice)
+        table[name] = [row[position] for row in rows]
+    return table
 
 
 def read_columns(table: dict[str, Any]) -> Table:
