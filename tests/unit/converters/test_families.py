@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
@@ -189,6 +190,29 @@ def test_encoder(run: Any, model: Any) -> None:
     # THEN the codes are the original's
     want = model.transform(fresh)
     np.testing.assert_array_equal(found, want.toarray() if hasattr(want, "toarray") else want)
+
+
+def test_column_transformer_inside_other_estimators(run: Any) -> None:
+    # GIVEN a calibrated pipeline that calls columns by name, texts with missing values among them
+    pd = pytest.importorskip("pandas")
+    texts, more = categories(0), numbers(0)[:120]
+    texts[:15, 0] = np.nan
+    frame = pd.DataFrame({"city": texts[:, 0], "income": more[:, 0], "size": texts[:, 1], "age": more[:, 1]})
+    columns = make_column_transformer(
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["size", "city"]),
+        (StandardScaler(), ["age", "income"]),
+    )
+    model = CalibratedClassifierCV(make_pipeline(columns, forest()), cv=3).fit(frame, two(more))
+
+    # WHEN its graph gets one tensor for each column
+    feed = {name: frame[[name]].to_numpy() for name in frame}
+    for name in ("city", "size"):
+        feed[name] = np.where(frame[[name]].isna(), "nan", frame[[name]].astype(object)).astype(object)
+    label, probabilities = run(model, feed)
+
+    # THEN labels and probabilities are the original's
+    assert (label == model.predict(frame)).all()
+    np.testing.assert_allclose(probabilities, model.predict_proba(frame), atol=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,18 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
-from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+from sklearn.tree import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
+)
 
 from sls_ml.artifact.converters.categories import positions
+from sls_ml.artifact.converters.ensembles import summed_rows
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.registry import converter
-from sls_ml.artifact.converters.trees import summed_columns, trees_of
+from sls_ml.artifact.converters.trees import on_columns, summed_columns, trees_of
 
 
 @converter(VotingClassifier, columns=True)
@@ -116,6 +122,9 @@ def ada_boost_classifier(model: AdaBoostClassifier, x: Tensor, graph: Graph) -> 
 @converter(BaggingRegressor)
 def bagging_regressor(model: BaggingRegressor, x: Tensor, graph: Graph) -> Tensor:
     """The mean of the regressors, each on its own columns."""
+    if all(isinstance(e, DecisionTreeRegressor | ExtraTreeRegressor) for e in model.estimators_):
+        trees = on_columns(trees_of(model.estimators_), model.estimators_features_)
+        return summed_columns(graph, x, trees) / float(len(model.estimators_))
     parts = [
         graph.apply(estimator, x.columns(list(features)))[0].cast("float64")
         for estimator, features in zip(model.estimators_, model.estimators_features_, strict=True)
@@ -126,21 +135,30 @@ def bagging_regressor(model: BaggingRegressor, x: Tensor, graph: Graph) -> Tenso
 @converter(BaggingClassifier)
 def bagging_classifier(model: BaggingClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
     """The mean of the classifiers' probabilities, or of their votes; each saw the classes as numbers."""
-    numbers = np.arange(len(model.classes_)).reshape(1, -1)
+    classes = len(model.classes_)
+    if all(isinstance(e, DecisionTreeClassifier | ExtraTreeClassifier) for e in model.estimators_):
+        shares = [
+            e.tree_.value[:, 0, :] @ np.eye(classes)[np.asarray(e.classes_, dtype=np.int64)]
+            for e in model.estimators_
+        ]
+        trees = on_columns(trees_of(model.estimators_, shares), model.estimators_features_)
+        votes = summed_rows(graph, x.cast("float32"), trees)
+        return graph.pick(model.classes_, graph.argmax(votes)), votes / float(len(model.estimators_))
+    numbers = np.arange(classes).reshape(1, -1)
     parts = []
     for estimator, features in zip(model.estimators_, model.estimators_features_, strict=True):
         label, scores, *_ = graph.apply(estimator, x.columns(list(features)))
         if not hasattr(estimator, "predict_proba"):
             ballot = graph.equal(label.reshape(-1, 1), numbers).cast("float64")
-            ballot.width = len(model.classes_)
+            ballot.width = classes
             parts.append(ballot)
-        elif len(estimator.classes_) == len(model.classes_):
+        elif len(estimator.classes_) == classes:
             parts.append(scores.cast("float64"))
         else:
-            spread = np.eye(len(model.classes_))[np.asarray(estimator.classes_, dtype=np.int64)]
+            spread = np.eye(classes)[np.asarray(estimator.classes_, dtype=np.int64)]
             parts.append(scores.cast("float64") @ spread)
     mean = _mean(parts, graph)
-    mean.width = len(model.classes_)
+    mean.width = classes
     return graph.pick(model.classes_, graph.argmax(mean)), mean
 
 

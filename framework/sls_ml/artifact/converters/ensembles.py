@@ -128,13 +128,17 @@ def summed_rows(graph: Graph, x: Tensor, trees: Trees) -> Tensor:
         trees: Trees whose leaves have a row of values, at most 2**24 distinct ones.
     """
     leaf = trees.left < 0
-    table, row = np.unique(trees.value[leaf], axis=0, return_inverse=True)
+    rows = np.ascontiguousarray(trees.value[leaf])
+    # Rows are told apart by their bytes: far faster than number by number where there are many values.
+    bytes_of_row = rows.view(np.dtype((np.void, rows.strides[0]))).ravel()
+    _, first, row = np.unique(bytes_of_row, return_index=True, return_inverse=True)
+    table = rows[first]
     value = np.zeros((len(leaf), 1))
-    value[leaf, 0] = row.ravel()
+    value[leaf, 0] = row
     sizes = np.diff(np.append(trees.roots, len(leaf)))
     own = np.repeat(np.arange(len(sizes)), sizes)
-    rows = summed(graph, x, replace(trees, value=value, target=own), len(sizes)).cast("int64")
-    return graph.concat([graph.total(graph.pick(column, rows)) for column in table.T])
+    found = summed(graph, x, replace(trees, value=value, target=own), len(sizes)).cast("int64")
+    return graph.concat([graph.total(graph.pick(column, found)) for column in table.T])
 
 
 def rounded_down(split: Floats) -> Floats:

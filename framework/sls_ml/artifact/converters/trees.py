@@ -58,6 +58,13 @@ def trees_of(estimators: Sequence[Any], values: Sequence[Floats] | None = None) 
     return Trees.join(found)
 
 
+def on_columns(trees: Trees, columns: Sequence[Any]) -> Trees:
+    """Trees that each saw only these columns, as trees that see all."""
+    sizes = np.diff(np.append(trees.roots, len(trees.left)))
+    own = np.repeat(np.arange(len(sizes)), sizes)
+    return replace(trees, feature=np.stack(columns)[own, np.maximum(trees.feature, 0)])
+
+
 def rounded(x: Tensor) -> Tensor:
     """The values as scikit-learn's trees see them: rounded to float32."""
     return x.cast("float32").cast("float64")
@@ -160,10 +167,7 @@ def isolation_forest(model: IsolationForest, x: Tensor, graph: Graph) -> tuple[T
         )
     ]
     trees = trees_of(model.estimators_, depths)
-    sizes = np.diff(np.append(trees.roots, len(trees.left)))
-    chosen = np.stack(model.estimators_features_)
-    own = np.repeat(np.arange(len(sizes)), sizes)
-    seen = replace(trees, feature=chosen[own, np.maximum(trees.feature, 0)])
+    seen = on_columns(trees, model.estimators_features_)
     longest = len(model.estimators_) * float(_average_path_length([model._max_samples])[0])
     total = summed(graph, rounded(x), seen, 1)
     halvings = total / longest if longest else total * 0.0 + 1.0
