@@ -62,7 +62,16 @@ class Function(Kind):
         {"Architectures", "Code", "FunctionName", "PackageType", "ReservedConcurrentExecutions", "Tags"}
         | (set(_CONFIGURATION) - {"TracingConfig"})
     )
-    passed_over = frozenset({"TracingConfig", "DeadLetterConfig", "RuntimeManagementConfig", "RecursiveLoop"})
+    passed_over = frozenset(
+        {
+            "DeadLetterConfig",
+            "KmsKeyArn",
+            "RecursiveLoop",
+            "RuntimeManagementConfig",
+            "TracingConfig",
+            "VpcConfig",
+        }
+    )
     replaces = frozenset({"FunctionName", "PackageType"})
 
     def create(self, site: Site, name: str, properties: Properties) -> Made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sls_ml.local.cloudformation import lambda_kinds, s3_kinds, service_kinds
+from sls_ml.local.cloudformation import lambda_kinds, s3_kinds, secret_kinds, service_kinds
 from sls_ml.local.cloudformation.kind import Kind
 from sls_ml.local.cloudformation.template import parse
 
@@ -25,6 +25,7 @@ CARRIED_OUT: Final[Mapping[str, Kind]] = {
     "AWS::Logs::LogGroup": service_kinds.LogGroup(),
     "AWS::S3::Bucket": s3_kinds.Bucket(),
     "AWS::S3::BucketPolicy": s3_kinds.BucketPolicy(),
+    "AWS::SecretsManager::Secret": secret_kinds.Secret(),
     "AWS::SNS::Topic": service_kinds.Topic(),
     "AWS::SQS::Queue": service_kinds.Queue(),
     "AWS::SQS::QueuePolicy": service_kinds.QueuePolicy(),
@@ -32,10 +33,16 @@ CARRIED_OUT: Final[Mapping[str, Kind]] = {
 
 NOT_EMULATED: Final[frozenset[str]] = frozenset(
     {
+        "AWS::ApiGatewayV2::Api",
+        "AWS::ApiGatewayV2::Authorizer",
+        "AWS::ApiGatewayV2::Integration",
+        "AWS::ApiGatewayV2::Route",
+        "AWS::ApiGatewayV2::Stage",
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "AWS::ApplicationAutoScaling::ScalingPolicy",
         "AWS::CloudFormation::WaitConditionHandle",
         "AWS::CodeDeploy::Application",
+        "AWS::CodeDeploy::DeploymentConfig",
         "AWS::CodeDeploy::DeploymentGroup",
         "AWS::Logs::MetricFilter",
         "AWS::Logs::QueryDefinition",
