@@ -1,6 +1,7 @@
 """Writes the reference pages that follow from the code: python .ci/docs.py write|check.
 
-docs/cli.md comes from the commands, docs/spec.md from the JSON Schema.
+docs/cli.md comes from the commands, docs/spec.md from the JSON Schema, docs/troubleshooting.md from the
+errors that the code raises.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import troubleshooting
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
@@ -147,7 +149,12 @@ def _first_line(text: str | None) -> str:
 def main() -> int:
     """Write the pages, or say which are stale."""
     stale = []
-    for name, text in (("cli.md", cli_page()), ("spec.md", spec_page())):
+    pages = (
+        ("cli.md", cli_page()),
+        ("spec.md", spec_page()),
+        ("troubleshooting.md", f"{HEADER}\n{troubleshooting.page()}"),
+    )
+    for name, text in pages:
         page = DOCS / name
         if sys.argv[1:] == ["write"]:
             page.write_text(text, encoding="utf-8")

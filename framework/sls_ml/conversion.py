@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sls_ml.errors import ArtifactError, ModelError, StaleError
+from sls_ml.errors import ArtifactError, ModelError, SlsMlError, StaleError
 from sls_ml.spec.model import Model, Project
 
 _TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas", "protobuf", "skops")
@@ -56,8 +56,9 @@ def convert(project: Project, name: str, *, again: bool = False) -> Converted:
         if not file.exists():
             raise ModelError(
                 f"the file {file.name} of the model {name} does not exist",
-                code=f"{key}-missing",
+                code="source-missing" if key == "source" else "sample-missing",
                 where=f"models.{name}.{key}: {file}",
+                mend="train and save the model first, or correct the path" if key == "source" else None,
             )
     record = project.work_folder / "cache" / "convert" / f"{_key(name, model, source, sample)}.json"
     if not again and (known := _recorded(record)) and _whole(project.artifacts_folder / name / known):
@@ -65,9 +66,13 @@ def convert(project: Project, name: str, *, again: bool = False) -> Converted:
 
     from sls_ml.artifact import build
 
-    artifact = build(
-        source, sample, name=name, tolerance=model.tolerance, trust=model.trust, engine=model.engine
-    )
+    try:
+        artifact = build(
+            source, sample, name=name, tolerance=model.tolerance, trust=model.trust, engine=model.engine
+        )
+    except SlsMlError as error:
+        error.where = error.where or f"models.{name}: {model.source}, {model.sample}"
+        raise
     folder = project.artifacts_folder / name / artifact.digest
     if folder.exists() and not _whole(folder):
         shutil.rmtree(folder)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from sls_ml.errors import UsageError
 from sls_ml.spec import Project
 
 
-def known(kind: str, name: str, options: Iterable[str]) -> str:
+def known(kind: Literal["function", "model"], name: str, options: Iterable[str]) -> str:
     """The name itself, if there is one.
 
     Args:
-        kind: What is named: ``function`` or ``model``.
+        kind: What is named.
         name: The name that the user gave.
         options: The names that there are.
 
@@ -27,7 +28,7 @@ def known(kind: str, name: str, options: Iterable[str]) -> str:
     listed = f"{kind}s of the spec: {', '.join(names)}"
     raise UsageError(
         f"the spec has no {kind} {name!r}",
-        code=f"{kind}-unknown",
+        code="function-unknown" if kind == "function" else "model-unknown",
         mend=f"did you mean {close[0]!r}? {listed}" if close else listed,
     )
 

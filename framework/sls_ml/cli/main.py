@@ -39,36 +39,42 @@ def run(words: list[str]) -> int:
             sys.stderr.write("stopped; run the same command again to go on\n")
         return code
     except SlsMlError as error:
-        print_error(error, as_json=as_json)
-        return error.exit_code
-    except OSError as error:
-        told = _outside(error)
-        if told is None:
-            _report_bug()
-            return BUG
+        told = _no_room(error.__cause__) or error
         print_error(told, as_json=as_json)
         return told.exit_code
+    except OSError as error:
+        refused = _outside(error)
+        if refused is None:
+            _report_bug()
+            return BUG
+        print_error(refused, as_json=as_json)
+        return refused.exit_code
     except Exception:  # noqa: BLE001 - the outermost frame: whatever escapes is a bug and is reported as one
         _report_bug()
         return BUG
     return 0
 
 
-_OUTSIDE = {
-    errno.ENOSPC: ("disk-full", "the disk is full", "make room, then run the same command again"),
-    errno.EDQUOT: ("disk-full", "the disk quota is used up", "make room, then run the same command again"),
-    errno.EFBIG: ("disk-full", "a file may not grow as large as needed", "raise the limit: `ulimit -f`"),
-    errno.EROFS: ("not-writable", "the file system is read-only", "work in a folder that can be written"),
-    errno.EACCES: ("not-writable", "a file may not be opened", "check its permissions and owner"),
-    errno.EPERM: ("not-writable", "a file may not be changed", "check its permissions and owner"),
-}
+def _no_room(cause: BaseException | None) -> SlsMlError | None:
+    """A full disk is said to be one, whatever was being done when it was met."""
+    told = _outside(cause) if isinstance(cause, OSError) else None
+    return told if told and told.code in {"disk-full", "file-limit"} else None
 
 
 def _outside(error: OSError) -> ExternalError | None:
     """What the machine refuses, in words; None for what sls-ml should have foreseen."""
-    if error.errno not in _OUTSIDE:
-        return None
-    code, what, mend = _OUTSIDE[error.errno]
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            what, code = "the disk is full", "disk-full"
+            mend = "make room, then run the same command again"
+        case errno.EFBIG:
+            what, code = "a file may not grow as large as it must", "file-limit"
+            mend = "raise the limit (`ulimit -f`), then run the same command again"
+        case errno.EROFS | errno.EACCES | errno.EPERM:
+            what, code = "a file or folder may not be written or read", "not-permitted"
+            mend = "check its owner and permissions"
+        case _:
+            return None
     where = str(error.filename) if error.filename else None
     return ExternalError(what, code=code, where=where, why=error.strerror, mend=mend)
 

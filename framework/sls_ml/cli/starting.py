@@ -53,7 +53,11 @@ def init(
     output = Output.open(as_json=json)
     for what, file in (("model", model), ("sample", sample)):
         if not file.exists():
-            raise UsageError(f"the {what} {file} does not exist", code=f"{what}-missing")
+            raise UsageError(
+                f"the {what} {file} does not exist",
+                code="model-missing" if what == "model" else "sample-missing",
+                mend=f"name an existing file with --{what}",
+            )
     spec = folder / SPEC_FILE
     if spec.exists():
         raise UsageError(
