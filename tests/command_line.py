@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,20 @@ class Done:
         return json.loads(self.out)
 
 
-def run(folder: Path, *words: str, stdin: str | None = None) -> Done:
-    """Run ``sls-ml`` in a folder."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+def environment(**more: str) -> dict[str, str]:
+    """What `sls-ml` runs with: this process's variables without those of an AWS account."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    return own | {"PYTHONPATH": str(ROOT / "framework"), "NO_COLOR": "1", "COLUMNS": "120"} | more
+
+
+def run(
+    folder: Path, *words: str, stdin: str | None = None, variables: Mapping[str, str] | None = None
+) -> Done:
+    """Run ``sls-ml`` in a folder, with further environment variables."""
     done = subprocess.run(
         [sys.executable, "-m", "sls_ml", *words],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(ROOT / "framework"), "NO_COLOR": "1", "COLUMNS": "120"},
+        env=environment(**(variables or {})),
         input=stdin,
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sls_ml.errors import ArtifactError, ModelError, SlsMlError, StaleError
+from sls_ml.errors import ArtifactError, ModelError, ParityError, StaleError
 from sls_ml.spec.model import Model, Project
 
 _TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas", "protobuf", "skops")
@@ -70,7 +70,7 @@ def convert(project: Project, name: str, *, again: bool = False) -> Converted:
         artifact = build(
             source, sample, name=name, tolerance=model.tolerance, trust=model.trust, engine=model.engine
         )
-    except SlsMlError as error:
+    except (ModelError, ParityError) as error:
         error.where = error.where or f"models.{name}: {model.source}, {model.sample}"
         raise
     folder = project.artifacts_folder / name / artifact.digest

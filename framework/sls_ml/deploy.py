@@ -219,7 +219,12 @@ def silent_buckets(prepared: Prepared) -> list[str]:
     if not named:
         return []
     operations = operate(project)
-    return [name for name in sorted(named) if not operations.announces_objects(name)]
+    try:
+        return [name for name in sorted(named) if not operations.announces_objects(name)]
+    except ExternalError as error:
+        if error.code == "bucket-missing":
+            error.mend = "make the bucket, or leave `from` out: then the stack has one of its own"
+        raise
 
 
 def address(prepared: Prepared, model: Converted, deployer: Deployer) -> str:

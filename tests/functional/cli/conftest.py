@@ -53,6 +53,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def spec() -> str:
+    """The text of a spec that is right."""
+    return SPEC
+
+
 @pytest.fixture
 def project(tmp_path: Path, models: Path) -> Path:
     """A project whose model converts, with an endpoint and a batch function."""
