@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -122,7 +123,8 @@ def test_the_request_line_works_in_a_shell(
 ) -> None:
     # GIVEN the line for a request
     url, received = endpoint
-    line = operate(target, "credit-risk", "dev").request_line(url, "/predict", '{"q":"it\'s"}', signed=True)
+    aws = replace(target, endpoint_url=None)
+    line = operate(aws, "credit-risk", "dev").request_line(url, "/predict", '{"q":"it\'s"}', signed=True)
     # WHEN a shell runs it, with and without a session token
     keys = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
     environment = {"PATH": os.environ["PATH"], "NO_PROXY": "*", **keys, "AWS_SESSION_TOKEN": token}

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
+from sls_ml.errors import ApplyError
 from sls_ml.provider.aws import render
 from sls_ml.provider.aws.client import Client
 from sls_ml.provider.aws.deployer import AwsDeployer
@@ -155,6 +156,17 @@ def test_releases_are_listed_newest_first(make: Any, client: Client, answers: di
     assert [each.version for each in releases] == ["10", "9", "8", "7", "6", "5", "4", "3", "2", "1"]
     assert [each.version for each in releases if each.live] == ["9"]
     assert releases[0] == Release("predict", "10", "bb" * 32, live=False)
+
+
+def test_a_rollback_does_not_race_a_deploy(make: Any, client: Client, answers: dict[str, Stubber]) -> None:
+    # GIVEN a stack whose update is under way, perhaps with a canary
+    stack(answers, release(make, "bb"), status="UPDATE_IN_PROGRESS")
+    # WHEN the traffic is to go back
+    with pytest.raises(ApplyError) as caught:
+        list(AwsDeployer(client, STACK).rollback(Release("predict", "1", "aa" * 32, live=False)))
+    # THEN no alias is moved, and the way to take the deploy back is named
+    assert caught.value.code == "deploy-running"
+    assert "cancel-update-stack" in str(caught.value)
 
 
 def test_a_rollback_moves_the_traffic_and_then_the_stack(

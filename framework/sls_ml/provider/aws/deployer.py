@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sls_ml.errors import ExternalError, UsageError
+from sls_ml.errors import ApplyError, ExternalError, UsageError
 from sls_ml.provider.aws import bootstrap, cloudformation, names, rollback
 from sls_ml.provider.aws.client import Client, MissingError, translated
 from sls_ml.provider.aws.render import with_digest
@@ -144,9 +144,18 @@ class AwsDeployer:
 
         Raises:
             MissingError: Nothing is deployed, or the version is gone.
-            ApplyError: The stack could not be updated; the traffic is back nevertheless.
+            ApplyError: A deploy is running, which would move the traffic once more; or the stack could not be
+                updated, and the traffic is back nevertheless.
         """
         stack = self._require()
+        if stack.running:
+            raise ApplyError(
+                "a deploy is running",
+                code="deploy-running",
+                where=f"stack {stack.name}",
+                why="it moves the traffic itself, at its end or step by step",
+                mend=f"take it back: aws cloudformation cancel-update-stack --stack-name {stack.name}",
+            )
         name = _output(stack, release.function, "Function")
         if name is None:
             raise UsageError(f"{stack.name} has no function {release.function}", code="no-such-function")
