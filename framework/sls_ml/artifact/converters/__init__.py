@@ -1,7 +1,7 @@
 """Our converters from scikit-learn to ONNX, registered over those of skl2onnx.
 
-Call `check` for the model, `register` before `skl2onnx.convert_sklearn`, pass `options` of every part keyed by
-its `id`, and ask for ``target_opset={"": 18, "ai.onnx.ml": 3}``. What our converters promise:
+Call `check` for the model, `register` before `skl2onnx.convert_sklearn`, pass `options` of every part keyed
+by its `id`, and ask for ``target_opset={"": 18, "ai.onnx.ml": 3}``. What our converters promise:
 
 - Numbers enter as float64 (float32, int64 and bool are widened) and leave as float64. Trees round to
   float32 by themselves where scikit-learn does, so no cast goes before them; HistGradientBoosting compares in

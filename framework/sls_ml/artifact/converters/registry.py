@@ -18,8 +18,6 @@ from sklearn.feature_selection import SelectorMixin
 from sls_ml.artifact.converters.graph import Graph, Kind, Tensor, declared, kind_of
 
 Outputs = Tensor | tuple[Tensor, ...]
-Convert = Callable[[Any, Tensor, Graph], Outputs]
-ConvertColumns = Callable[[Any, list[Tensor], Graph], Outputs]
 _C = TypeVar("_C", bound=Callable[..., Outputs])
 
 _skl2onnx_version = _topology.get_default_opset_for_domain
@@ -28,7 +26,6 @@ _registered: set[type] = set()
 _OPTIONS = {
     "zipmap": [True, False],
     "raw_scores": [True, False],
-    "nocl": [True, False],
     "locale": None,
     "tokenexp": None,
 }
@@ -87,9 +84,7 @@ def forwards(cls: type, part: Callable[[Any], Any]) -> None:
         raise NotImplementedError
 
     def update() -> None:
-        update_registered_converter(
-            cls, f"Sls{cls.__name__}", _no_shape, never, parser=parse, options=_OPTIONS
-        )
+        update_registered_converter(cls, _alias(cls), _no_shape, never, parser=parse, options=_OPTIONS)
 
     _registrations[cls] = update
 
@@ -120,7 +115,7 @@ def _register(
     def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ARG001
         if when is not None and not when(model):
             return _parse_sklearn_simple_model(scope, model, inputs, alias=theirs)
-        operator = scope.declare_local_operator(f"Sls{cls.__name__}", model)
+        operator = scope.declare_local_operator(_alias(cls), model)
         operator.inputs = inputs
         for name, kind in _output_kinds(model, inputs, output):
             operator.outputs.append(scope.declare_local_variable(name, declared(kind, [None, None])))
@@ -144,7 +139,7 @@ def _register(
                 "Identity", tensor.cast(kind).name, variable.full_name, name=graph.name("result")
             )
 
-    update_registered_converter(cls, f"Sls{cls.__name__}", _no_shape, convert, parser=parse, options=_OPTIONS)
+    update_registered_converter(cls, _alias(cls), _no_shape, convert, parser=parse, options=_OPTIONS)
     if columns:
         # A ColumnTransformer of skl2onnx joins the columns of all others into one tensor.
         _parse.do_not_merge_columns = tuple({*_parse.do_not_merge_columns, cls})
@@ -168,6 +163,10 @@ def _by_position(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None
     positions = model._transformer_to_input_indices
     moved.transformers_ = [(name, part, list(positions[name])) for name, part, _ in model.transformers_]
     return _parse._parse_sklearn_column_transformer(scope, moved, inputs, custom_parsers=custom_parsers)
+
+
+def _alias(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _no_shape(operator: Any) -> None:
