@@ -48,6 +48,7 @@ def test_reads_four_forms(body: bytes, expected: Any) -> None:
         (b'{"a":' + b"9" * 5000 + b"}", 400, "malformed-json"),
         (b"[" * 100_000, 400, "too-deep"),
         (b"[" * 100 + b"]" * 100, 400, "too-deep"),
+        (b'["]",' * 100_000, 400, "too-deep"),
         (b'{"a":' * 200 + b"1" + b"}" * 200, 400, "too-deep"),
         (b"1", 400, "not-rows"),
         (b"null", 400, "not-rows"),
