@@ -8,6 +8,7 @@ where a missing value is NaN, or a list of str, where a missing value is already
 from __future__ import annotations
 
 from array import array
+from itertools import chain, cycle
 from operator import ge, itemgetter, le
 
 from sls_ml_runtime.errors import Refusal
@@ -67,23 +68,24 @@ def row_count(columns: Columns) -> int:
 class Signature:
     """The inputs of a manifest, prepared for checking many requests."""
 
-    __slots__ = ("_high", "_low", "_numbers", "inputs", "names")
+    __slots__ = ("_bounded", "_doubles", "_high", "_low", "_values", "inputs", "names")
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         self.inputs = [Input(entry) for entry in manifest["inputs"]]
         self.names = {field.name for field in self.inputs}
-        numbers = all(field.dtype == "float64" and field.categories is None for field in self.inputs)
-        # A row of several doubles is the most common request by far; one look at it as a whole is enough.
-        self._numbers = (
-            itemgetter(*[field.name for field in self.inputs]) if numbers and self.inputs[1:] else None
+        # Gives the values of a row in the order of the inputs, where there are several.
+        self._values = itemgetter(*[field.name for field in self.inputs]) if self.inputs[1:] else None
+        self._doubles = self._values is not None and all(
+            field.dtype == "float64" and field.categories is None for field in self.inputs
         )
         self._low = [field.low for field in self.inputs]
         self._high = [field.high for field in self.inputs]
+        self._bounded = max(self._low, default=0) > -_INFINITY or min(self._high, default=0) < _INFINITY
 
     def columns_from_rows(self, rows: Sequence[Mapping[str, Any]]) -> Columns:
         """As the function of this name."""
         inputs, names = self.inputs, self.names
-        if len(rows) == 1 and self._numbers is not None and (columns := self._columns_of_numbers(rows[0])):
+        if self._doubles and (columns := self._columns_of_doubles(rows)):
             return columns
         complete = True
         for position, row in enumerate(rows):
@@ -94,18 +96,28 @@ class Signature:
             return [(field.dtype, field.convert([row[field.name] for row in rows])) for field in inputs]
         return [(field.dtype, field.convert([row.get(field.name) for row in rows])) for field in inputs]
 
-    def _columns_of_numbers(self, row: Mapping[str, Any]) -> Columns | None:
-        """The columns of one row of doubles when all of it is inside the domain, else None."""
+    def _columns_of_doubles(self, rows: Sequence[Mapping[str, Any]]) -> Columns | None:
+        """The columns where a look at all values together shows that each is inside the domain, else None.
+
+        Rows of doubles are the most common request by far.
+        """
+        width = len(self.inputs)
         try:
-            values = self._numbers(row)  # type: ignore[misc]
+            values = list(chain.from_iterable(map(self._values, rows)))  # type: ignore[arg-type]
             numbers = array("d", values) if _NUMBER_TYPES.issuperset(map(type, values)) else None
         except (KeyError, OverflowError):
             return None
-        if numbers is None or len(row) != len(numbers) or not -_INFINITY < sum(numbers) < _INFINITY:
+        if numbers is None or set(map(len, rows)) != {width} or not -_INFINITY < sum(values) < _INFINITY:
             return None
-        if not (all(map(le, self._low, numbers)) and all(map(ge, self._high, numbers))):
+        if self._bounded and not self._are_inside(values):
             return None
-        return [("float64", numbers[position : position + 1]) for position in range(len(numbers))]
+        return [("float64", numbers[position::width]) for position in range(width)]
+
+    def _are_inside(self, values: Sequence[float]) -> bool:
+        """Whether each value, row by row, is within the bounds of its input; which mostly are all the same."""
+        if min(values) >= max(self._low) and max(values) <= min(self._high):
+            return True
+        return all(map(le, cycle(self._low), values)) and all(map(ge, cycle(self._high), values))
 
     def columns_from_table(self, table: Mapping[str, Sequence[Any]]) -> Columns:
         """As the function of this name."""

@@ -77,6 +77,8 @@ def read_lines(call: Call) -> list[dict[str, Any]] | dict[str, list[Any]]:
         if line.strip():
             try:
                 rows.append(json.loads(line))
+            except RecursionError as error:  # brackets in texts hid the depth
+                raise Refusal(400, "too-deep", "the line is nested too deeply", row=len(rows)) from error
             except ValueError as error:
                 raise Refusal(400, "malformed-json", "the line is not JSON", row=len(rows)) from error
     return instances.read_rows(rows, call.model.signature)

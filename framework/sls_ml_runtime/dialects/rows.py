@@ -95,6 +95,8 @@ def parse_json(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Refusal(400, "malformed-json", f"the body is not JSON: {error.msg} at {where}") from error
+    except RecursionError as error:  # brackets in texts hid the depth
+        raise Refusal(400, "too-deep", "the body is nested too deeply") from error
     except ValueError as error:  # an integer with more digits than Python converts
         raise Refusal(400, "malformed-json", "the body holds a number with too many digits") from error
 

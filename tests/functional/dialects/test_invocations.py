@@ -247,6 +247,7 @@ def test_what_cannot_be_given_is_not_acceptable(
         ("application/jsonlines", b"{}\n{", 1, "malformed-json"),
         ("application/jsonlines", b"\xff", None, "not-utf8"),
         ("application/jsonlines", b"[" * 100 + b"]" * 100, None, "too-deep"),
+        ("application/jsonlines", b'["]",' * 100_000, 0, "too-deep"),
     ],
 )
 def test_refuses_lines_with_their_row(
