@@ -100,6 +100,7 @@ def config(deployment: Deployment, function: Function, runtime: Mapping[str, str
         },
         "http": http
         and {
+            "auth": http.auth,
             "max_rows": http.max_rows,
             "max_body": http.max_body,
             "page": http.page,

@@ -41,10 +41,6 @@ def _function_keys(function: Function) -> Iterator[str]:
         (function.package != "zip", f"package: {function.package} (only zip)"),
         (function.follow is not None, "follow"),
     ]
-    if http := function.http:
-        asked += [
-            (http.page, "http.page"),
-        ]
     if function.style == "chalice":
         asked += [
             (

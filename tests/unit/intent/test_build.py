@@ -113,7 +113,6 @@ def test_functions_must_not_feed_a_circle() -> None:
 @pytest.mark.parametrize(
     ("functions", "keys", "named"),
     [
-        ({"predict": {"model": "credit", "http": {"page": True}}}, {}, "functions.predict.http.page"),
         ({"predict": {"model": "credit", "http": {}, "package": "image"}}, {}, "package: image"),
         ({"score": {"model": "credit", "objects": {}, "style": "chalice"}}, {}, "style: chalice of objects"),
         (
