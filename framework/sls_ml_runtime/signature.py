@@ -114,7 +114,7 @@ class Signature:
         return [("float64", numbers[position::width]) for position in range(width)]
 
     def _are_inside(self, values: Sequence[float]) -> bool:
-        """Whether each value, row by row, is within the bounds of its input; which mostly are all the same."""
+        """Whether each value, row by row, is within the bounds of its input; mostly all have the same."""
         if min(values) >= max(self._low) and max(values) <= min(self._high):
             return True
         return all(map(le, cycle(self._low), values)) and all(map(ge, cycle(self._high), values))
