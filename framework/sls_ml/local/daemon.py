@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sls_ml.local.code_version import code_version
 from sls_ml.local.files import Endpoint, Files
 from sls_ml.local.loopback import HOST, on_a_port
 from sls_ml.local.processes import started
@@ -49,6 +50,7 @@ class Cloud:
     def _build(self) -> None:
         from sls_ml.local import moto_mends
         from sls_ml.local.cloudformation import api as cloudformation
+        from sls_ml.local.cloudformation.codedeploy_kinds import Checks
         from sls_ml.local.cloudformation.kind import Site
         from sls_ml.local.cloudformation.stacks import Stacks
         from sls_ml.local.event_sources import EventSources
@@ -84,7 +86,10 @@ class Cloud:
         )
         site = Site(at.url, at.region, at.account, at.access_key, at.secret_key)
         mount("lambda", "awslambda", lambda_.operations(), at.account, lambda_.resource)
-        mount("cloudformation", "cloudformation", cloudformation.operations(Stacks(site), site), at.account)
+        checks = Checks(site)
+        stacks = Stacks(site, checks)
+        mount("cloudformation", "cloudformation", cloudformation.operations(stacks, site), at.account)
+        mount("codedeploy", "codedeploy", checks.operations(), at.account, checks.resource)
         moto_mends.keep_queue_policies()
         moto_mends.ask_queue_policies()
 
@@ -130,7 +135,7 @@ class Cloud:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        self._files.write_state(self.endpoint, started(os.getpid()))
+        self._files.write_state(self.endpoint, started(os.getpid()), code_version())
         _log.info("ready at %s", self.endpoint.url)
         if ready is not None:
             os.write(ready, b"ready\n")

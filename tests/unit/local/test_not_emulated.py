@@ -14,7 +14,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "aws"
 
 
 def test_types_and_properties_without_effect_are_listed() -> None:
-    # GIVEN a template with a type, a property, an update policy and a demand that have no effect here
+    # GIVEN a template with a type, properties and a demand that have no effect here
     statement = {"Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
     template = {
         "Resources": {
@@ -23,19 +23,22 @@ def test_types_and_properties_without_effect_are_listed() -> None:
                 "Type": "AWS::Lambda::Function",
                 "Properties": {"TracingConfig": {"Mode": "Active"}},
             },
-            "Alias": {"Type": "AWS::Lambda::Alias", "UpdatePolicy": {}},
+            "Group": {
+                "Type": "AWS::CodeDeploy::DeploymentGroup",
+                "Properties": {"AlarmConfiguration": {}, "DeploymentGroupName": "predict"},
+            },
             "Policy": {
                 "Type": "AWS::S3::BucketPolicy",
                 "Properties": {"PolicyDocument": {"Statement": [statement]}},
             },
-            "Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 1}},
+            "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 1}},
         }
     }
     # THEN each is named, and what is carried out is not
     assert not_emulated(json.dumps(template)) == (
         ("Mail", "AWS::SNS::Subscription"),
         ("Function", "AWS::Lambda::Function.TracingConfig"),
-        ("Alias", "AWS::Lambda::Alias.UpdatePolicy"),
+        ("Group", "AWS::CodeDeploy::DeploymentGroup.AlarmConfiguration"),
         ("Policy", "AWS::S3::BucketPolicy.PolicyDocument aws:SecureTransport"),
     )
 

@@ -7,6 +7,7 @@ import string
 from collections.abc import Callable
 from typing import Any
 
+from sls_ml.local.cloudformation.codedeploy_kinds import Checks
 from sls_ml.local.cloudformation.kind import Made, Properties, Site
 from sls_ml.local.cloudformation.stack import Resource, Stack, now
 from sls_ml.local.cloudformation.table import CARRIED_OUT, NOT_EMULATED
@@ -44,8 +45,9 @@ def delete(site: Site, stack: Stack, resource: Resource, *, kept: bool = False) 
 class Operation:
     """One create or update: goes forward, remembers how to go back, and cleans up behind."""
 
-    def __init__(self, site: Site, stack: Stack, template: Template) -> None:
+    def __init__(self, site: Site, stack: Stack, template: Template, checks: Checks) -> None:
         self._site = site
+        self._checks = checks
         self._stack = stack
         self._template = template
         self._undo: list[Callable[[], bool]] = []
@@ -110,6 +112,9 @@ class Operation:
                 self._replaced.append(before)
         else:
             record("UPDATE_IN_PROGRESS", before.made.physical)
+            policy = (body.get("UpdatePolicy") or {}).get("CodeDeployLambdaAliasUpdate")
+            if policy and "FunctionVersion" in changed:
+                self._checks.ask(self._template.resolve(policy, self.attribute))
             self._undo.append(lambda: self._unupdate(before, properties))
             made = (
                 carrier.update(self._site, before.made, before.properties, properties)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from sls_ml.local.cloudformation.codedeploy_kinds import Checks
 from sls_ml.local.cloudformation.kind import Site
 from sls_ml.local.cloudformation.operation import Operation, delete
 from sls_ml.local.cloudformation.stack import Change, ChangeSet, PropertyChange, Stack, now
@@ -31,8 +32,9 @@ class RefusedError(Exception):
 class Stacks:
     """All stacks of the embedded cloud. One operation runs at a time, and is over when its call returns."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, checks: Checks) -> None:
         self._site = site
+        self._checks = checks
         self._stacks: dict[str, Stack] = {}
         self._busy = threading.Lock()
 
@@ -206,7 +208,7 @@ class Stacks:
         verb = "CREATE" if creating else "UPDATE"
         with self._busy:
             stack.record(f"{verb}_IN_PROGRESS", reason="User Initiated")
-            operation = Operation(self._site, stack, template)
+            operation = Operation(self._site, stack, template, self._checks)
             try:
                 operation.forward()
                 outputs = tuple(template.outputs(operation.attribute))

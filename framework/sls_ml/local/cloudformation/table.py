@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sls_ml.local.cloudformation import lambda_kinds, s3_kinds, secret_kinds, service_kinds
+from sls_ml.local.cloudformation import codedeploy_kinds, lambda_kinds, s3_kinds, secret_kinds, service_kinds
 from sls_ml.local.cloudformation.kind import Kind
 from sls_ml.local.cloudformation.template import parse
 
 CARRIED_OUT: Final[Mapping[str, Kind]] = {
     "AWS::CloudWatch::Alarm": service_kinds.Alarm(),
     "AWS::CloudWatch::Dashboard": service_kinds.Dashboard(),
+    "AWS::CodeDeploy::Application": codedeploy_kinds.Application(),
+    "AWS::CodeDeploy::DeploymentGroup": codedeploy_kinds.DeploymentGroup(),
     "AWS::Events::Rule": service_kinds.Rule(),
     "AWS::IAM::ManagedPolicy": service_kinds.ManagedPolicy(),
     "AWS::IAM::Role": service_kinds.Role(),
@@ -41,9 +43,7 @@ NOT_EMULATED: Final[frozenset[str]] = frozenset(
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "AWS::ApplicationAutoScaling::ScalingPolicy",
         "AWS::CloudFormation::WaitConditionHandle",
-        "AWS::CodeDeploy::Application",
         "AWS::CodeDeploy::DeploymentConfig",
-        "AWS::CodeDeploy::DeploymentGroup",
         "AWS::Logs::MetricFilter",
         "AWS::Logs::QueryDefinition",
         "AWS::SNS::Subscription",
@@ -80,8 +80,6 @@ def not_emulated(template: str) -> tuple[tuple[str, str], ...]:
 def _parts(kind: str, body: Mapping[str, Any]) -> Iterator[str]:
     properties = body.get("Properties") or {}
     yield from sorted(set(properties) & CARRIED_OUT[kind].passed_over)
-    if kind == "AWS::Lambda::Alias" and "UpdatePolicy" in body:
-        yield "UpdatePolicy"
     if kind == "AWS::S3::BucketPolicy":
         statements = properties["PolicyDocument"]["Statement"]
         if any(s.get("Condition") == s3_kinds.SECURE_TRANSPORT for s in statements):

@@ -245,7 +245,10 @@ class Template:
         body = self.resources[name]
         depends = body.get("DependsOn") or []
         depends = {depends} if isinstance(depends, str) else set(depends)
-        return self.references(body.get("Properties") or {}) | (depends & set(self.resources))
+        return self._own_references(body) | (depends & set(self.resources))
+
+    def _own_references(self, body: Mapping[str, Any]) -> set[str]:
+        return self.references([body.get("Properties") or {}, body.get("UpdatePolicy") or {}])
 
     def _check_references(self) -> None:
         known = set(self.document["Resources"])
@@ -253,7 +256,7 @@ class Template:
         for body in self.resources.values():
             depends = body.get("DependsOn") or []
             wrong |= ({depends} if isinstance(depends, str) else set(depends)) - known
-            wrong |= self.references(body.get("Properties") or {}) - set(self.resources)
+            wrong |= self._own_references(body) - set(self.resources)
         if wrong:
             raise TemplateError(
                 "Template format error: Unresolved resource dependencies "
