@@ -18,6 +18,18 @@ _TEXT: Schema = {"type": "string"}
 _INTEGER: Schema = {"type": "integer"}
 _OBJECT: Schema = {"type": "object"}
 
+_SECURITY: Mapping[str, Schema] = {
+    "iam": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "authorization",
+        "description": "AWS Signature Version 4.",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    },
+    "jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
+
 _ERRORS: Mapping[str, Schema] = {
     "Error": {
         "type": "object",
@@ -103,17 +115,9 @@ def document(service: Service) -> Schema:
         "paths": {path: _identified(path, paths[path]) for path in sorted(paths)},
         "components": {"schemas": schemas},
     }
-    if http.get("auth") == "iam":
-        described["components"]["securitySchemes"] = {
-            "iam": {
-                "type": "apiKey",
-                "in": "header",
-                "name": "authorization",
-                "description": "AWS Signature Version 4 for the service lambda.",
-                "x-amazon-apigateway-authtype": "awsSigv4",
-            }
-        }
-        described["security"] = [{"iam": []}]
+    if scheme := _SECURITY.get(http.get("auth", "public")):
+        described["components"]["securitySchemes"] = {http["auth"]: scheme}
+        described["security"] = [{http["auth"]: []}]
     return described
 
 

@@ -30,7 +30,7 @@ MODELS = ("tumour", "species", "topic", "progress")
 
 
 @pytest.mark.parametrize("models", [*[(name,) for name in MODELS], MODELS])
-@pytest.mark.parametrize("auth", ["iam", "public"])
+@pytest.mark.parametrize("auth", ["iam", "jwt", "key", "public"])
 def test_the_document_is_valid(
     built: SimpleNamespace, ask: Callable[..., Any], models: tuple[str, ...], auth: str
 ) -> None:
@@ -41,7 +41,7 @@ def test_the_document_is_valid(
     found = answer.json
     validate(found)
     assert found["openapi"] == "3.1.0"
-    assert ("security" in found) == (auth == "iam")
+    assert found.get("security") == (None if auth == "public" else [{auth: []}])
 
 
 @pytest.mark.parametrize("models", [("species",), MODELS])

@@ -181,14 +181,31 @@ def test_every_control_has_a_name(page: Browser) -> None:
 
 
 @in_browser
-def test_tells_how_to_sign_where_that_is_needed(window: Browser, served: dict[str, str]) -> None:
-    # GIVEN a function behind IAM WHEN its page is opened THEN it says so, and its lines sign
-    window.open(served["all"])
-    window.wait(ANSWERED)
-    assert "signed with AWS credentials" in window.run("return document.querySelector('#signing').innerText")
-    assert "--aws-sigv4" in window.run("return document.getElementById('snippet').textContent")
-    window.run("document.getElementById('tab-python').click()")
-    assert "SigV4Auth" in window.run("return document.getElementById('snippet').textContent")
+@pytest.mark.parametrize(
+    ("auth", "hint", "curl", "python"),
+    [
+        ("iam", "signed with AWS credentials", "--aws-sigv4", "SigV4Auth"),
+        ("jwt", "a token of its issuer", "authorization: Bearer $TOKEN", 'os.environ["TOKEN"]'),
+        ("key", "with its key", "x-api-key: $API_KEY", 'os.environ["API_KEY"]'),
+    ],
+)
+def test_tells_how_to_be_let_in(
+    window: Browser, built: SimpleNamespace, auth: str, hint: str, curl: str, python: str
+) -> None:
+    # GIVEN a function that asks who calls WHEN its page is opened
+    with built.served(built.service_of("topic", page=True, auth=auth)) as address:
+        window.open(f"http://{address}/")
+        window.wait(ANSWERED)
+        shown = window.run("return document.querySelector('#signing').innerText")
+        lines = [window.run("return document.getElementById('snippet').textContent")]
+        window.run("document.getElementById('tab-python').click()")
+        lines.append(window.run("return document.getElementById('snippet').textContent"))
+
+    # THEN it says so, and its lines do it
+    assert hint in shown
+    assert curl in lines[0]
+    assert python in lines[1]
+    compile(lines[1], "snippet", "exec")
 
 
 @in_browser
