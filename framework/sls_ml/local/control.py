@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import sls_ml
 from sls_ml.errors import ExternalError
+from sls_ml.local.code_version import code_version
 from sls_ml.local.files import Endpoint, Files
 from sls_ml.local.managed_runtime import cache_folder
 from sls_ml.local.processes import kill_group, started
@@ -30,8 +31,8 @@ DEFAULT_REGION = "eu-west-1"
 def up(folder: Path, region: str = DEFAULT_REGION) -> Endpoint:
     """Start the embedded cloud of a project folder, or find the one that runs.
 
-    A daemon of another region, or one that does not answer, is replaced. What a cloud holds is in memory:
-    a new daemon begins empty.
+    A daemon of another region, of an older version of its code, or one that does not answer, is replaced.
+    What a cloud holds is in memory: a new daemon begins empty.
 
     Args:
         folder: The folder of sls-ml.yaml.
@@ -49,7 +50,8 @@ def up(folder: Path, region: str = DEFAULT_REGION) -> Endpoint:
     files = Files.of(folder)
     with _locked(files):
         endpoint = _live(files)
-        if endpoint is not None and endpoint.region == region and _answers(endpoint):
+        current = files.read_code() == code_version()
+        if endpoint is not None and endpoint.region == region and current and _answers(endpoint):
             return endpoint
         _end(files)
         return _start(files, folder.resolve(), region)

@@ -74,19 +74,28 @@ class Files:
         """Temporary folders of the execution environments."""
         return self.root / "tmp"
 
-    def write_state(self, endpoint: Endpoint, started: str | None) -> None:
-        """Write the state at once, for its owner only."""
+    def write_state(self, endpoint: Endpoint, started: str | None, code: str = "") -> None:
+        """Write the state at once, for its owner only: the endpoint, its start, the code it runs."""
         partial = self.root / "state.json.new"
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump({**asdict(endpoint), "started": started, "root": str(self.root)}, file)
+            state = {**asdict(endpoint), "started": started, "code": code, "root": str(self.root)}
+            json.dump(state, file)
         partial.replace(self.state)
+
+    def read_code(self) -> str:
+        """What tells the code of the running daemon; empty when none is known."""
+        try:
+            return str(json.loads(self.state.read_text())["code"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
 
     def read_state(self) -> tuple[Endpoint, str | None] | None:
         """The endpoint and the start time of its process; None without a state of this very folder."""
         try:
             values = json.loads(self.state.read_text())
             started, root = values.pop("started"), values.pop("root")
+            values.pop("code", None)
             return (Endpoint(**values), started) if root == str(self.root) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -104,6 +104,22 @@ def test_a_killed_daemon_is_replaced_and_its_functions_end(
     assert started(after.pid) is None
 
 
+def test_a_daemon_of_older_code_is_replaced(tmp_path: Path) -> None:
+    # GIVEN a running daemon that was started by another version of the code
+    before = control.up(tmp_path)
+    try:
+        files = Files.of(tmp_path)
+        files.write_state(before, started(before.pid), "an older one")
+        # WHEN the cloud is asked for
+        after = control.up(tmp_path)
+        # THEN it is a new one, at the same address
+        assert after.pid != before.pid
+        assert after.url == before.url
+        assert started(before.pid) is None
+    finally:
+        control.down(tmp_path)
+
+
 def test_a_port_in_use_is_not_taken(tmp_path: Path, connect: Connect) -> None:
     # GIVEN a port that the cloud had before, and that another program listens on now
     with socket.create_server(("127.0.0.1", 0)) as taken:
