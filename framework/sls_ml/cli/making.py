@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sls_ml import codegen
 from sls_ml import deploy as story
 from sls_ml import package as packaging
+from sls_ml.cli.choosing import known, known_functions, known_models
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption
 from sls_ml.conversion import Converted
 from sls_ml.conversion import convert as convert_model
+from sls_ml.deploy import Prepared
 from sls_ml.errors import StaleError, UsageError
 from sls_ml.package.model import Package
+from sls_ml.provider.aws import chalice as projects
 from sls_ml.spec import read
+
+if TYPE_CHECKING:
+    from sls_ml.artifact import Artifact
 
 
 def convert(
@@ -30,15 +38,9 @@ def convert(
     output = Output.open(as_json=json)
     spec = read(project, stage)
     made: dict[str, Converted] = {}
-    for name in models or list(spec.models):
-        if name not in spec.models:
-            raise UsageError(
-                f"there is no model {name!r} in the spec",
-                code="model-unknown",
-                mend=f"models: {', '.join(spec.models)}",
-            )
-        output.step(f"converting {name}")
-        made[name] = convert_model(spec, name, again=again)
+    for name in known_models(spec, models):
+        with output.working(f"converting {name} and comparing it with the original"):
+            made[name] = convert_model(spec, name, again=again)
     output.document({"models": {name: _artifact(artifact) for name, artifact in made.items()}})
     if not json:
         output.table(
@@ -72,9 +74,9 @@ def inspect(
         artifact = load(model)
     else:
         spec = read(project, stage)
-        if model not in spec.models:
-            raise UsageError(f"there is no model {model!r} in the spec", code="model-unknown")
-        artifact = load(str(convert_model(spec, model).folder))
+        known("model", model, spec.models)
+        with output.working(f"converting {model}"):
+            artifact = load(str(convert_model(spec, model).folder))
     document: dict[str, Any] = {
         "name": artifact.name,
         "digest": artifact.digest,
@@ -85,11 +87,7 @@ def inspect(
     output.document(document)
     if json:
         return
-    manifest = artifact.manifest
-    output.say(f"{artifact.name}  {artifact.digest}")
-    output.say(f"{manifest['source']['estimator']}: {manifest['kind']}, {artifact.bytes:,} bytes")
-    output.say(f"engines that passed the parity gate: {', '.join(manifest['engines'])}\n")
-    output.table(("input", "dtype", "missing", "allowed"), (_input(entry) for entry in manifest["inputs"]))
+    _show_artifact(output, artifact)
 
 
 def generate(
@@ -114,7 +112,10 @@ def generate(
             )
         output.say("generated code is fresh")
         return
-    models = {name: convert_model(spec, name) for name in spec.models}
+    models = {}
+    for name in spec.models:
+        with output.working(f"converting {name} and comparing it with the original"):
+            models[name] = convert_model(spec, name)
     prepared = story.decide(spec, models)
     written = codegen.write(prepared.sources, spec.handlers_folder)
     output.document({"written": [str(path) for path in written]})
@@ -132,6 +133,10 @@ def package(
     explain: Annotated[
         bool, typer.Option("--explain", help="List what is in it and what was left out.")
     ] = False,
+    chalice: Annotated[
+        Path | None,
+        typer.Option(help="Write functions of `style: chalice` as projects of Chalice below this folder."),
+    ] = None,
     frozen: FrozenOption = False,
     project: ProjectOption = HERE,
     stage: StageOption = None,
@@ -140,12 +145,11 @@ def package(
     """Build the functions' packages for the platform that they run on."""
     output = Output.open(as_json=json)
     spec = read(project, stage)
+    chosen = known_functions(spec, functions)
     prepared = story.prepare(spec, frozen=frozen, narrator=output)
-    packages = {
-        name: built
-        for name, built in story.package(prepared, output).items()
-        if not functions or name in functions
-    }
+    packages = {name: built for name, built in story.package(prepared, output).items() if name in chosen}
+    if chalice:
+        _write_chalice_projects(output, prepared, packages, chalice)
     output.document(
         {"packages": {name: _package(built, explain=explain) for name, built in packages.items()}}
     )
@@ -162,6 +166,22 @@ def package(
         _print_explanation(output, built)
 
 
+def _write_chalice_projects(
+    output: Output, prepared: Prepared, packages: Mapping[str, Package], folder: Path
+) -> None:
+    deployment = prepared.deployment
+    handlers = prepared.project.handlers_folder / deployment.project / deployment.provider
+    functions = [each for each in deployment.functions if each.style == "chalice" and each.name in packages]
+    if not functions:
+        raise UsageError("none of these functions has `style: chalice`", code="no-chalice-function")
+    for function in functions:
+        name = function.name
+        projects.write_project(
+            deployment, function, packages[name], source=handlers / name, folder=folder / name
+        )
+        output.note(f"{name}: wrote the Chalice project {folder / name}")
+
+
 def _artifact(artifact: Converted) -> dict[str, Any]:
     return {
         "address": artifact.folder.as_uri() + "/",
@@ -172,10 +192,54 @@ def _artifact(artifact: Converted) -> dict[str, Any]:
     }
 
 
+def _show_artifact(output: Output, artifact: Artifact) -> None:
+    manifest, report = artifact.manifest, artifact.report
+    output.say(f"{artifact.name}  {artifact.digest}", style="bold")
+    output.say(f"{manifest['source']['estimator']}: {manifest['kind']}\n")
+    output.table(
+        ("file", "bytes"), ((name, f"{entry['bytes']:,}") for name, entry in manifest["files"].items())
+    )
+    output.say()
+    proven = report.get("engines", {})
+    output.table(
+        ("engine", "serves", "largest difference from the original"),
+        (
+            (name, _place(name, manifest["engines"]), _worst(proven.get(name)))
+            for name in [*manifest["engines"], *sorted(set(proven) - set(manifest["engines"]))]
+        ),
+    )
+    if rows := report.get("rows"):
+        output.say(
+            f"compared on {rows['sample']:,} rows of the sample and {rows['adversarial']:,} made-up ones"
+        )
+    output.say()
+    output.table(("input", "dtype", "missing", "allowed"), (_input(entry) for entry in manifest["inputs"]))
+    if manifest["classes"] is not None:
+        output.say(f"\nclasses: {', '.join(map(str, manifest['classes']))}")
+
+
+def _place(engine: str, serving: Sequence[str]) -> str:
+    if engine not in serving:
+        return "no"
+    return "first choice" if engine == serving[0] else "yes"
+
+
+def _worst(verdict: Mapping[str, Any] | None) -> str:
+    if verdict is None:
+        return "not tried on this machine"
+    worst = ", ".join(f"{key} {value:.1e}" for key, value in verdict["worst"].items() if value)
+    return worst or "none" if verdict["passed"] else f"refused: {worst}"
+
+
 def _input(entry: dict[str, Any]) -> tuple[object, ...]:
     allowed = "any"
     if entry["categories"] is not None:
         allowed = ", ".join(str(category) for category in entry["categories"][:8])
+        allowed += ", …" if len(entry["categories"]) > 8 else ""
+    elif entry["range"] is not None:
+        allowed = "{:g} to {:g}".format(*entry["range"])
+    elif entry["finite"]:
+        allowed = "finite"
     return (entry["name"], entry["dtype"], "yes" if entry["nullable"] else "refused", allowed)
 
 
