@@ -173,7 +173,11 @@ def _write_chalice_projects(
     handlers = prepared.project.handlers_folder / deployment.project / deployment.provider
     functions = [each for each in deployment.functions if each.style == "chalice" and each.name in packages]
     if not functions:
-        raise UsageError("none of these functions has `style: chalice`", code="no-chalice-function")
+        raise UsageError(
+            "none of these functions has `style: chalice`",
+            code="no-chalice-function",
+            mend="write style: chalice under functions.<name> in sls-ml.yaml",
+        )
     for function in functions:
         name = function.name
         projects.write_project(

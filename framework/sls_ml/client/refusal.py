@@ -65,8 +65,13 @@ def refusal_or_failure(status: int, document: Any, said: str, where: str) -> Sls
     if status == 413:
         return RequestRefused("the request is too large", code="too-large", status=413, field=None, row=None)
     if status in BUSY:
-        what, mend = "the function is busy or fails to start", "try again later, and look at: sls-ml logs"
-        return ExternalError(what, code="endpoint-busy", where=where, why=f"{status} {said}", mend=mend)
+        return ExternalError(
+            "the function is busy, or fails to start",
+            code="endpoint-busy",
+            where=where,
+            why=f"{status} {said}",
+            mend="try again later, and look at: sls-ml logs",
+        )
     return ExternalError(
         "the function failed", code="endpoint-failed", where=where, why=f"{status} {said}", mend="sls-ml logs"
     )
