@@ -17,10 +17,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
+from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "framework"), str(ROOT / "benchmarks")]
@@ -195,17 +198,36 @@ def fetched(folder: Path, starts: int, missed: list[str]) -> None:
     config.write_text(json.dumps(settings))
     shutil.rmtree(remote.folder / "artifacts")
     questions = Questions(load(str(artifact)), engine="lite", sample=folder / "sample.csv", seed=1)
-    done = measure(remote, [bundled], questions.next, starts=starts, progress=lambda _done: None)
+    model = artifact / "model.lite"
+    path = model.relative_to(artifact.parents[1])
+    transfers: list[float] = []
+    done = measure(
+        remote,
+        [bundled],
+        questions.next,
+        starts=starts,
+        progress=lambda _done: transfers.append(
+            transfer(server.port, model.relative_to(artifact.parents[1]))
+        ),
+    )
     server.close()
     mine, base = done.timings
-    added = mine.median - base.median
-    size = sum(file.stat().st_size for file in artifact.iterdir() if file.name == "model.lite")
+    added, moving = mine.median - base.median, median(transfers)
     print(
-        f"\nThe forest ({size / 1e6:.1f} MB) fetched over loopback and verified: {mine.median:.1f} ms, "
-        f"bundled: {base.median:.1f} ms, {added:+.1f} ms; the bar is +{FETCH_MS:g} ms and the transfer."
+        f"\nThe forest ({model.stat().st_size / 1e6:.1f} MB) fetched over loopback and verified: "
+        f"{mine.median:.1f} ms, bundled: {base.median:.1f} ms; the transfer alone: {moving:.1f} ms. "
+        f"Fetching adds {added - moving:.1f} ms; the bar is {FETCH_MS:g}."
     )
-    if added > FETCH_MS:
-        missed.append(f"fetched: {added:.1f} ms over bundled, the bar is {FETCH_MS:g}")
+    if added - moving > FETCH_MS:
+        missed.append(f"fetched: {added - moving:.1f} ms over bundled and transfer, the bar is {FETCH_MS:g}")
+
+
+def transfer(port: int, file: Path) -> float:
+    """Milliseconds that one plain connection takes to get a file."""
+    begun = time.perf_counter()
+    with urlopen(f"http://{HOST}:{port}/bucket/{quote(file.as_posix())}") as answer:
+        answer.read()
+    return (time.perf_counter() - begun) * 1000
 
 
 def serve(store: Path) -> type[LoopbackHandler]:

@@ -44,7 +44,7 @@ for _group, _commands in (
         "Deploy",
         (deploying.bootstrap, deploying.plan, deploying.deploy, deploying.announce, deploying.destroy),
     ),
-    ("Use", (using.invoke, using.score, using.status)),
+    ("Use", (using.invoke, using.score, using.status, measuring.estimate)),
     ("Watch", (watching.logs, watching.metrics, watching.releases, watching.rollback)),
     ("Describe", (checking.doctor, describing.schema)),
 ):

@@ -63,6 +63,8 @@ class ColdStarts:
         timings: The function first, then what it was compared with.
         phases: Where the function's time goes, by starts with the probe.
         marks: The probe's marks of the fastest of these.
+        log_bytes: What the function writes to its log for one request.
+        answer_bytes: Size of the body of an answer.
         python: Version of the function's Python.
         machine: What it ran on.
     """
@@ -70,6 +72,8 @@ class ColdStarts:
     timings: tuple[Timing, ...]
     phases: tuple[Share, ...]
     marks: tuple[Mark, ...] = field(repr=False)
+    log_bytes: float
+    answer_bytes: float
     python: str
     machine: Mapping[str, Any]
 
@@ -77,6 +81,8 @@ class ColdStarts:
         """As a JSON value."""
         return {
             "starts": len(self.timings[0].milliseconds),
+            "log_bytes": self.log_bytes,
+            "answer_bytes": self.answer_bytes,
             "python": self.python,
             "machine": dict(self.machine),
             "subjects": {
@@ -101,17 +107,23 @@ class ColdStarts:
     def hold_to(self, max_ratio: float) -> None:
         """Raise when the function takes longer than its budget.
 
+        What counts is the lower of the median ratio and the ratio of the least times, so that a busy machine
+        does not fail a build.
+
         Raises:
-            BudgetError: Its ratio to the first comparison is above `max_ratio`.
+            BudgetError: It is above `max_ratio`.
         """
         first, other = self.timings[:2]
-        if first.ratio is not None and first.ratio > max_ratio:
-            slowest = max(self.phases, key=lambda share: share.milliseconds)
+        assert first.ratio is not None  # noqa: S101 - there is another
+        ratio = min(first.ratio, min(first.milliseconds) / min(other.milliseconds))
+        if ratio > max_ratio:
+            own = [share for share in self.phases if share.phase not in {"interpreter", "client", "rest"}]
+            slowest = max(own, key=lambda share: share.milliseconds)
             raise BudgetError(
-                f"{first.name} starts in {first.ratio:.2f} times what {other.name} takes; "
+                f"{first.name} starts in {ratio:.2f} times what {other.name} takes; "
                 f"the budget is {max_ratio:g}",
                 code="budget-exceeded",
-                why=f"most time goes to: {slowest.phase} {slowest.module}".rstrip()
+                why=f"most of its own time goes to: {slowest.phase} {slowest.module}".rstrip()
                 + f", {slowest.milliseconds:.1f} ms",
                 mend="look at the table of phases, and at what hooks.py imports",
             )
@@ -167,6 +179,8 @@ def measure(
         ),
         phases=shares(marks),
         marks=min(marks, key=lambda each: max(mark.ended for mark in each)),
+        log_bytes=median(sum(len(line) + 1 for line in each[0].lines) for each in rounds),
+        answer_bytes=median(len(each[0].answer["body"]) for each in rounds),
         python=function.runtime.python,
         machine={"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()},
     )

@@ -1,0 +1,92 @@
+"""Calls a generated handler in its own process; started by benchmarks/warm.py in an unpacked package.
+
+Reads what to do as JSON from stdin, sends the handler's log to nowhere, and writes its findings to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from statistics import median
+from time import perf_counter_ns
+from typing import Any
+
+sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as long as the process lives
+
+import handler  # type: ignore[import-not-found]  # noqa: E402
+
+BLOCKS = 20
+
+
+class Context:
+    """What the handler reads of Lambda's context."""
+
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:measured:live"
+    aws_request_id = "00000000-0000-0000-0000-000000000000"
+
+
+def main() -> None:
+    """Measure one row, many rows and memory."""
+    asked = json.load(sys.stdin)
+    (model,) = handler.SERVICE.models.values()
+    one = times(asked["one"], model, asked["calls"])
+    many = times(asked["many"], model, max(BLOCKS * 5, asked["calls"] // 100))
+    found = {
+        "one_us": one[0] / 1e3,
+        "one_engine_us": one[1] / 1e3,
+        "many_ms": many[0] / 1e6,
+        "many_engine_ms": many[1] / 1e6,
+        "many_json_ms": many[2] / 1e6,
+        "memory_calls": asked["memory_calls"],
+        "resident_kb": resident(asked["one"], model, asked["memory_calls"]),
+    }
+    sys.stderr.write(json.dumps(found))
+
+
+def times(event: dict[str, Any], model: Any, calls: int) -> tuple[float, float, float]:
+    """Nanoseconds of the handler, of the engine alone and of parsing the body, taken in turn.
+
+    Of many blocks of calls the one counts that the machine disturbed least; in it, the medians.
+    """
+    context = Context()
+    columns = model.columns(json.loads(event["body"])["rows"])
+    assert handler.handler(event, context)["statusCode"] == 200
+    return min(_block(event, context, model, columns, calls // BLOCKS) for _ in range(BLOCKS))
+
+
+def _block(
+    event: dict[str, Any], context: Context, model: Any, columns: Any, calls: int
+) -> tuple[float, float, float]:
+    body = event["body"]
+    whole, engine, parsing = [], [], []
+    for _ in range(calls):
+        begun = perf_counter_ns()
+        handler.handler(event, context)
+        answered = perf_counter_ns()
+        model.engine.run(columns)
+        ran = perf_counter_ns()
+        json.loads(body)
+        parsed = perf_counter_ns()
+        whole.append(answered - begun)
+        engine.append(ran - answered)
+        parsing.append(parsed - ran)
+    return median(whole), median(engine), median(parsing)
+
+
+def resident(event: dict[str, Any], model: Any, calls: int) -> list[int]:
+    """Resident KB, sampled a hundred times over many calls of the engine."""
+    columns = model.columns(json.loads(event["body"])["rows"])
+    page = os.sysconf("SC_PAGE_SIZE") // 1024
+    samples = []
+    for _ in range(100 if calls else 0):
+        for _ in range(calls // 100):
+            model.engine.run(columns)
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+            samples.append(int(file.read().split()[1]) * page)
+    return samples
+
+
+if __name__ == "__main__":
+    main()
