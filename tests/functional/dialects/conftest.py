@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from sls_ml_runtime import engines
+from sls_ml.local.authorisation import Request
+from sls_ml.local.function_url import answer_of, event_of
+from sls_ml_runtime import aws, engines
 from sls_ml_runtime.artifact import Artifact, open_folder
 from sls_ml_runtime.serve import Service
 
@@ -63,24 +65,37 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length") or 0))
-        status, given, content = self.service.respond(
-            self.command, self.path.partition("?")[0], headers, body
-        )
+        status, content, given = self._respond(headers, body)
         self.send_response_only(status)
-        for name, value in given.items():
+        for name, value in given:
             self.send_header(name, value)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
 
+    def _respond(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes, list[tuple[str, str]]]:
+        path = self.path.partition("?")[0]
+        status, given, content = self.service.respond(self.command, path, headers, body)
+        return status, content, list(given.items())
+
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _answer  # noqa: N815
 
 
+class _FunctionUrl(_Handler):
+    """The way through Lambda: the request becomes an event, and the answer comes out of a result."""
+
+    def _respond(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes, list[tuple[str, str]]]:
+        request = Request(self.command, headers["host"], self.path, headers, body)
+        event = event_of(request, account="1", caller=None, source="127.0.0.1", request_id="1")
+        reply = self.service.respond(*aws.request(json.loads(json.dumps(event))))
+        return answer_of(json.dumps(aws.response(*reply)).encode())
+
+
 @contextmanager
-def served(service: Service) -> Iterator[str]:
-    """Serve on loopback; gives ``127.0.0.1:<port>``."""
-    handler = type("Handler", (_Handler,), {"service": service})
+def served(service: Service, *, as_event: bool = False) -> Iterator[str]:
+    """Serve on loopback, straight or through Lambda's events; gives ``127.0.0.1:<port>``."""
+    handler = type("Handler", (_FunctionUrl if as_event else _Handler,), {"service": service})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -12,10 +12,10 @@ from tritonclient.http import InferenceServerClient, InferInput, InferRequestedO
 from tritonclient.utils import InferenceServerException
 
 
-@pytest.fixture(scope="module")
-def client(built: SimpleNamespace) -> Iterator[InferenceServerClient]:
+@pytest.fixture(scope="module", params=[False, True], ids=["straight", "through Lambda"])
+def client(built: SimpleNamespace, request: pytest.FixtureRequest) -> Iterator[InferenceServerClient]:
     """A client of a function with two models."""
-    with built.served(built.service_of("tumour", "species")) as address:
+    with built.served(built.service_of("tumour", "species"), as_event=request.param) as address:
         client = InferenceServerClient(address)
         yield client
         client.close()
