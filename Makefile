@@ -49,8 +49,8 @@ regen: .venv/ready ## write the samples' artifacts and handlers, and the golden 
 sweep: .venv/ready ## convert every scikit-learn estimator and write docs/estimators.md
 	$(BIN)/python benchmarks/sweep.py
 
-lock: ## renew the locked dependencies; run sweep and test afterwards
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
+lock: ## renew the locked dependencies (without torch and CUDA); run sweep and test afterwards
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra local --extra sklearn --group dev --generate-hashes \
 	    --no-annotate --custom-compile-command "make lock" --upgrade pyproject.toml --output-file $(LOCK)
 	grep -A 40 '^uv==' $(LOCK) | awk 'NR==1 || /^ /{print} NR>1 && /^[a-z]/{exit}' > .ci/uv.txt
 

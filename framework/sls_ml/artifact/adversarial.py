@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sls_ml.artifact import structure
+from sls_ml.artifact.exporters.libraries import library_of
 from sls_ml.artifact.original import Original
 from sls_ml.artifact.signature import UNKNOWN, missing_text
 
@@ -176,6 +177,9 @@ def _thresholds(judge: Original) -> list[tuple[int, float]]:
 
 
 def _splits(part: Any) -> list[tuple[int, float]]:
+    library = library_of(part)
+    if library is not None:
+        return library.splits(part)
     tree = getattr(part, "tree_", None)
     if tree is not None and hasattr(tree, "children_left"):
         inner = tree.children_left >= 0

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from sls_ml.artifact import adversarial, drift, parity, signature, slim, structure
+from sls_ml.artifact import adversarial, drift, mlflow, parity, signature, slim, structure
 from sls_ml.artifact import manifest as manifests
 from sls_ml.artifact.artifact import Artifact
 from sls_ml.artifact.diagnosis import diverging_step, parity_error
 from sls_ml.artifact.exporters import sklearn as exporter
+from sls_ml.artifact.exporters.graph_model import GraphModel
+from sls_ml.artifact.exporters.libraries import adopted
 from sls_ml.artifact.extras import need
 from sls_ml.artifact.original import Original, original
-from sls_ml.artifact.sample import fit_sample
+from sls_ml.artifact.sample import fit_sample, read_table
 from sls_ml.artifact.source import read_model
 from sls_ml.errors import ModelError, ParityError, SlsMlError, UsageError
 from sls_ml.spec.model import Engine, Name, Tolerance
@@ -38,6 +40,10 @@ _NARROWING = (None, "final", "all")
 
 _FEWEST, _MOST, _CELLS = 300, 4000, 1_000_000
 """Bounds on the sample rows that the gate compares, and on their cells where there are many columns."""
+
+
+_MOST_JUDGED = 1000
+"""Bound on the sample rows of a model that brings its graph."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,11 @@ def build(
     """Convert a trained model into an artifact.
 
     Args:
-        model: A fitted scikit-learn estimator, or the path of a .skops, .joblib or .pkl file.
+        model: A fitted estimator of scikit-learn, XGBoost, LightGBM or CatBoost, a booster, a module of
+            PyTorch, or the path of a model file or of an MLflow folder; docs/sources.md lists them.
         sample: Rows like those that the model will see: a DataFrame, a 2-D array, a list of dicts, a list of
             texts, or the path of a .csv, .jsonl or .parquet file. Columns that the model does not read, such
-            as the target, may be there.
+            as the target, may be there. None takes the input example of an MLflow folder.
         name: The model's name in the spec.
         tolerance: How far the artifact may be from the original; None takes the spec's defaults.
         trust: Whether code that a model file brings may run.
@@ -83,8 +90,9 @@ def build(
 
     # What a candidate graph fails on is said by the gate, not by the runtime on stderr.
     need("onnxruntime").set_default_logger_severity(4)
-    estimator = read_model(Path(model), trust=trust) if isinstance(model, (str, Path)) else model
+    estimator, sample = _read(model, sample, trust)
     with _step("read the sample"):
+        structure.libraries(estimator)
         judge = original(estimator, fit_sample(estimator, sample))
         converters.check(estimator)
     limits = tolerance or Tolerance()
@@ -108,8 +116,26 @@ def build(
         "engines": engines,
         "files": {file: manifests.entry(data) for file, data in files.items()},
     }
-    report = _report(verdicts, len(rows) - made, made, time.monotonic() - started)
+    report = _report(judge, verdicts, len(rows) - made, made, time.monotonic() - started)
     return Artifact(manifest=manifest, files=files, report=report)
+
+
+def _read(model: Any, sample: Any, trust: bool) -> tuple[Any, Any]:
+    """Give model and sample in the forms that the rest of the story takes."""
+    if isinstance(model, (str, Path)):
+        path = Path(model)
+        model = read_model(path, trust=trust)
+        if path.is_dir():
+            sample = mlflow.rows(path, sample)
+    if sample is None:
+        raise UsageError(
+            "There is no sample.",
+            code="sample-missing",
+            why="without rows there is nothing to compare the artifact on",
+            mend="give rows like those that the model will see; MLflow's folders may bring an input example",
+        )
+    with _step("read the model"):
+        return adopted(model, lambda: read_table(sample)[0].shape[1]), sample
 
 
 def _check(name: str, engine: str) -> None:
@@ -161,7 +187,10 @@ def _base_manifest(name: str, judge: Original) -> dict[str, Any]:
         "tensors": signature.tensors_of(judge.model, judge.sample),
         "classes": judge.classes,
         "example": signature.examples_of(judge),
-        "source": {"library": "scikit-learn", "estimator": structure.describe(judge.model)},
+        "source": {
+            "library": structure.library_name(judge.model),
+            "estimator": structure.describe(judge.model),
+        },
     }
 
 
@@ -170,6 +199,8 @@ def _rows(judge: Original, manifest: Mapping[str, Any]) -> tuple[pd.DataFrame, i
     import pandas as pd
 
     most = max(_FEWEST, min(_MOST, _CELLS // len(judge.sample.dtypes)))
+    if isinstance(judge.model, GraphModel):
+        most = min(most, _MOST_JUDGED)  # ONNX's reference takes trees row by row
     frame = judge.accepted(judge.sample.frame.iloc[:most].reset_index(drop=True))
     if not len(frame):
         raise ModelError(
@@ -196,7 +227,7 @@ def _first_exact(
         ModelError: None could be converted and run.
     """
     failed: list[SlsMlError] = []
-    for before in _NARROWING:
+    for before in _NARROWING[:1] if isinstance(judge.model, GraphModel) else _NARROWING:
         try:
             with _step("convert"):
                 candidate = _candidate(judge, base, rows, expected, tolerance, before)
@@ -217,7 +248,10 @@ def _candidate(
     tolerance: Tolerance,
     before: str | None,
 ) -> _Candidate:
-    model = exporter.export(judge.model, base["tensors"], judge.sample.positions, before=before)
+    if isinstance(judge.model, GraphModel):
+        model = judge.model.graph()
+    else:
+        model = exporter.export(judge.model, base["tensors"], judge.sample.positions, before=before)
     outputs = exporter.outputs_of(model, expected)
     manifest = {**base, "outputs": outputs, "engines": [_PYTHON]}
     slim.slim(model, outputs={output.pop("from"): output["tensor"] for output in outputs})
@@ -308,12 +342,17 @@ def _only(engine: str, engines: Sequence[str], verdicts: Sequence[parity.Verdict
     )
 
 
-def _report(verdicts: Sequence[parity.Verdict], sampled: int, made: int, seconds: float) -> dict[str, Any]:
+def _report(
+    judge: Original, verdicts: Sequence[parity.Verdict], sampled: int, made: int, seconds: float
+) -> dict[str, Any]:
     from importlib.metadata import version
 
-    tools = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx")
+    tools = ["numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx"]
+    tools += [name for name in structure.packages(judge.model) if _installed(name)]
+    own = judge.model.judged_by if isinstance(judge.model, GraphModel) else structure.library_name(judge.model)
     return {
         "format": manifests.FORMAT,
+        "judge": own,
         "rows": {"sample": sampled, "adversarial": made},
         "engines": {
             verdict.engine: {"passed": verdict.difference is None, "worst": dict(verdict.worst)}
@@ -323,3 +362,13 @@ def _report(verdicts: Sequence[parity.Verdict], sampled: int, made: int, seconds
         "machine": platform.machine(),
         "seconds": round(seconds, 3),
     }
+
+
+def _installed(package: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True

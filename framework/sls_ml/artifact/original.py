@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sls_ml.artifact import structure
+from sls_ml.artifact.exporters.graph_model import GraphModel
 from sls_ml.artifact.sample import Sample
 from sls_ml.errors import ModelError
 
@@ -41,13 +42,15 @@ class Original:
         """
         import numpy as np
 
+        if isinstance(self.model, GraphModel):
+            return self.model.answers(frame)
         rows = self.sample.native(frame)
         model = structure.unwrapped(self.model)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             match self.kind:
                 case "classifier":
-                    found = {"label": model.predict(rows)}
+                    found = {"label": _flat(model.predict(rows))}
                     if hasattr(model, "predict_proba"):
                         found["probability"] = model.predict_proba(rows)
                     elif hasattr(model, "decision_function"):
@@ -57,7 +60,7 @@ class Original:
                 case "outlier_detector":
                     found = {"label": model.predict(rows), "score": model.decision_function(rows)}
                 case "clusterer":
-                    found = {"label": model.predict(rows)}
+                    found = {"label": _flat(model.predict(rows))}
                     if hasattr(model, "predict_proba"):
                         found["probability"] = model.predict_proba(rows)
                 case _:
@@ -68,6 +71,12 @@ class Original:
         """Tell whether the model answers these rows without raising."""
         import numpy as np
 
+        if isinstance(self.model, GraphModel):
+            try:
+                self.model.answers(frame)
+            except Exception:  # noqa: BLE001 - the question is whether it raises at all
+                return False
+            return True
         model = structure.unwrapped(self.model)
         ask = model.transform if self.kind == "transformer" else model.predict
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -97,6 +106,9 @@ def original(model: Any, sample: Sample) -> Original:
     Raises:
         ModelError: The model is not fitted, raises on its own sample, or answers in a form that we lack.
     """
+    if isinstance(model, GraphModel):
+        model = model.columns(len(sample.dtypes)).understood(sample.frame)
+        return Original(model, sample, model.kind, model.classes)
     kind = structure.kind_of(model)
     classes = None
     if kind == "classifier":
@@ -136,6 +148,11 @@ def _several_labels(model: Any) -> ModelError:
 
 def _json_class(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _flat(labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Give labels without a second axis, which CatBoost adds."""
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
 def _dense(value: Any) -> np.ndarray[Any, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sls_ml.artifact import structure
+from sls_ml.artifact.exporters.graph_model import GraphModel
 from sls_ml.artifact.extras import need
 from sls_ml.errors import ExternalError, ModelError
 
@@ -28,6 +29,7 @@ class Sample:
         form: How the model was trained: on a DataFrame, a matrix, or a sequence of texts.
         positions: The columns' positions in the model's own input; others are not read by it.
         width: The number of columns of the model's own input.
+        categories: Known values of the columns that the model takes as pandas' categories, by name.
     """
 
     frame: pd.DataFrame
@@ -35,13 +37,16 @@ class Sample:
     form: Form
     positions: tuple[int, ...]
     width: int
+    categories: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def native(self, frame: pd.DataFrame) -> Any:
         """Give rows, in the columns of this sample, as the model itself takes them."""
         import numpy as np
 
         if self.form == "frame":
-            return frame
+            return frame.assign(
+                **{name: _categorical(frame[name], known) for name, known in self.categories.items()}
+            )
         if self.form == "texts":
             return frame.iloc[:, 0].tolist()
         numeric = all(dtype != "string" for dtype in self.dtypes)
@@ -58,6 +63,15 @@ class Sample:
             like = self.frame.iloc[:, place]
             built[like.name] = _column_like(like, pd.Series(values, dtype=object))
         return pd.DataFrame(built)
+
+
+def _categorical(column: pd.Series[Any], known: Sequence[Any]) -> pd.Series[Any]:
+    """Give a column as pandas' categories: the known ones first, those that nobody knows after them."""
+    import pandas as pd
+
+    values = column.astype(object).where(column.notna(), None)
+    strangers = [value for value in values.dropna().unique() if value not in known]
+    return values.astype(pd.CategoricalDtype([*known, *strangers]))
 
 
 def _column_like(like: pd.Series[Any], plain: pd.Series[Any]) -> pd.Series[Any]:
@@ -188,6 +202,8 @@ def fit_sample(model: Any, source: object) -> Sample:
         ModelError: The sample lacks columns, has too few, or holds values that no input can hold.
     """
     frame, named = read_table(source)
+    if isinstance(model, GraphModel):
+        return _of_graph(model, frame, named)
     if structure.reads_text(model):
         chosen = _text_column(frame)
         text = frame[[chosen]].rename(columns=str)
@@ -198,11 +214,11 @@ def fit_sample(model: Any, source: object) -> Sample:
                 mend="leave these rows out",
             )
         return Sample(text, ("string",), "texts", (0,), 1)
-    known = getattr(model, "feature_names_in_", None)
-    width = getattr(model, "n_features_in_", None)
+    names = structure.feature_names(model)
+    width = structure.width(model)
     form: Form
-    if known is not None:
-        names = [str(name) for name in known]
+    if names is not None:
+        names = _spelt(names, frame)
         used = structure.used_columns(model, len(names))
         wanted = [names[position] for position in used]
         if not named and frame.shape[1] == len(names):
@@ -234,7 +250,55 @@ def fit_sample(model: Any, source: object) -> Sample:
         for place, position in enumerate(positions)
         if encoder.categories_[place].dtype.kind in "iu"
     }
-    return _typed(chosen_frame, form, tuple(used), width, integers)
+    known = structure.own_categories(structure.steps(model)[0][1]) if form == "frame" else {}
+    chosen_frame = chosen_frame.astype(dict.fromkeys(chosen_frame.columns[list(known)], object))
+    sample = _typed(chosen_frame, form, tuple(used), width, integers)
+    return replace(sample, categories={sample.frame.columns[at]: values for at, values in known.items()})
+
+
+def _of_graph(model: GraphModel, frame: pd.DataFrame, named: bool) -> Sample:
+    """Give the columns that a graph takes, which knows their types and sometimes their names."""
+    import pandas as pd
+
+    model = model.columns(frame.shape[1])
+    if model.names is not None and named:
+        chosen = select(frame, model.names)
+    elif frame.shape[1] != len(model.dtypes):
+        raise ModelError(
+            f"The graph takes {len(model.dtypes)} columns; the sample has {frame.shape[1]}.",
+            code="sample-columns",
+            mend="give a sample with the graph's columns alone, in their order",
+        )
+    elif named:
+        chosen = frame
+    else:
+        chosen = frame.set_axis(model.names or [f"x{at}" for at in range(frame.shape[1])], axis=1)
+    columns = {}
+    for (name, column), dtype in zip(chosen.items(), model.dtypes, strict=True):
+        try:
+            match dtype:
+                case "string":
+                    column = column.astype(object)
+                case "int64" | "bool":
+                    column = column.astype(dtype)
+                case _:
+                    column = column.astype("float64")
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                f"Column {name!r} of the sample holds values that the graph's input of {dtype} cannot take.",
+                code="sample-type",
+                why=" ".join(str(error).split())[:300],
+                mend="give a sample with rows like those that the graph was made for",
+            ) from error
+        columns[str(name)] = column
+    places = tuple(range(len(columns)))
+    return Sample(pd.DataFrame(columns), tuple(model.dtypes), "frame", places, len(places))
+
+
+def _spelt(names: list[str], frame: pd.DataFrame) -> list[str]:
+    """Spell a model's names as the sample does: LightGBM writes those with spaces otherwise."""
+    spelt = {"_".join(str(name).split()): str(name) for name in frame.columns}
+    return [name if name in frame.columns else spelt.get(name, name) for name in names]
 
 
 def select(frame: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:

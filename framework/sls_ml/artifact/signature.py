@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sls_ml.artifact import structure
+from sls_ml.artifact.exporters.graph_model import GraphModel
 from sls_ml.artifact.original import Original
 from sls_ml.artifact.sample import Sample
 
@@ -67,6 +68,8 @@ def tensors_of(model: Any, sample: Sample) -> list[dict[str, Any]]:
     """Give the manifest's tensors: one matrix, or one tensor per column where columns differ."""
     from sklearn.compose import ColumnTransformer
 
+    if isinstance(model, GraphModel):
+        return model.tensors()
     places = range(len(sample.dtypes))
     if sample.form == "texts":
         return [{"name": "c0", "dtype": "string", "columns": [0], "rank": 1}]

@@ -26,7 +26,7 @@ def slim(model: Any, *, outputs: Mapping[str, str]) -> None:
 
 def unused_inputs(model: Any) -> set[str]:
     """Give the names of the graph's inputs that no node and no output reads."""
-    read = {name for node in model.graph.node for name in node.input}
+    read = {name for node in model.graph.node for name in _reads(node)}
     read |= {output.name for output in model.graph.output}
     return {value.name for value in model.graph.input} - read
 
@@ -65,11 +65,30 @@ def _rename_outputs(graph: Any, outputs: Mapping[str, str]) -> None:
     for name in set(outputs.values()) & (taken - outputs.keys()):
         renames[name] = f"inner_{name}"
     _keep(graph.output, lambda value: value.name in outputs)
+    _rename(graph, renames)
+    for value in (*graph.output, *graph.initializer):
+        value.name = renames.get(value.name, value.name)
+
+
+def _rename(graph: Any, renames: Mapping[str, str]) -> None:
     for node in graph.node:
         node.input[:] = [renames.get(name, name) for name in node.input]
         node.output[:] = [renames.get(name, name) for name in node.output]
-    for value in (*graph.output, *graph.initializer):
-        value.name = renames.get(value.name, value.name)
+        for inner in _graphs_in(node):
+            _rename(inner, renames)
+
+
+def _graphs_in(node: Any) -> list[Any]:
+    """Give the branches and bodies within a node."""
+    return [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+
+
+def _reads(node: Any) -> set[str]:
+    """Give the names that a node reads, those that its branches take from around it among them."""
+    found = set(node.input)
+    for graph in _graphs_in(node):
+        found.update(*(_reads(inner) for inner in graph.node), (output.name for output in graph.output))
+    return found
 
 
 def _drop_unreached(graph: Any) -> None:
@@ -78,7 +97,7 @@ def _drop_unreached(graph: Any) -> None:
     kept = []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
-            needed.update(node.input)
+            needed.update(_reads(node))
             kept.append(node)
     _replace(graph.node, reversed(kept))
     _keep(graph.initializer, lambda value: value.name in needed)

@@ -6,38 +6,34 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from sls_ml.artifact.exporters.libraries import library
 from sls_ml.artifact.extras import need
-from sls_ml.errors import ModelError
+from sls_ml.errors import ModelError, SlsMlError
 
-_PICKLES = (".joblib", ".pkl", ".pickle")
-_TO_COME = {
-    ".ubj": "xgboost",
-    ".json": "xgboost",
-    ".txt": "lightgbm",
-    ".cbm": "catboost",
-    ".pt": "torch",
-    ".onnx": "onnx",
-}
+_KNOWN = ".skops, .joblib, .pkl, .onnx, .ubj, .json, .txt, .cbm, .pt2, .pt and MLflow's folders"
 
 
 def read_model(path: Path, *, trust: bool) -> Any:
-    """Read a fitted estimator from a .skops, .joblib or .pkl file.
+    """Read a model from its file, or from the folder that MLflow keeps it in.
 
     Args:
-        path: The file.
+        path: The file or folder.
         trust: Whether code that the file brings may run: needed for any pickle, and for a .skops file with
             types that skops does not know.
 
+    Returns:
+        A fitted estimator, or a model that brings its graph.
+
     Raises:
         ModelError: The file is absent, corrupt, not trusted, or was written by another scikit-learn.
+        ArtifactError: An .onnx file names data that it does not have, or outside its folder.
+        ExternalError: The extra that reads it is not installed.
     """
     if path.is_dir():
-        raise ModelError(
-            "A folder is not a model file that this version reads.",
-            code="model-format",
-            where=str(path),
-            mend="MLflow folders come with the extra 'mlflow'; give a .skops or .joblib file",
-        )
+        from sls_ml.artifact import mlflow
+
+        held = mlflow.held(path)
+        return _read_file(held.file, trust=trust, suffix=held.suffix)
     if not path.is_file():
         raise ModelError(
             "The model file does not exist.",
@@ -45,28 +41,70 @@ def read_model(path: Path, *, trust: bool) -> Any:
             where=str(path),
             mend="check the path of `source`, or train and save the model first",
         )
-    suffix = path.suffix.lower()
-    if suffix == ".skops":
-        return _read(path, lambda: _load_skops(path, trust))
-    if suffix in _PICKLES:
-        if not trust:
+    return _read_file(path, trust=trust, suffix=path.suffix.lower())
+
+
+def _read_file(path: Path, *, trust: bool, suffix: str) -> Any:
+    match suffix:
+        case ".skops":
+            return _read(path, lambda: _load_skops(path, trust))
+        case ".joblib" | ".pkl" | ".pickle":
+            _trusted(path, trust)
+            return _read(path, lambda: _load_pickle(path))
+        case ".onnx":
+            need("onnx")
+            from sls_ml.artifact.exporters import onnx
+
+            return onnx.read(path)
+        case ".ubj" | ".json":
+            return _of_library("xgboost", path)
+        case ".txt":
+            return _of_library("lightgbm", path)
+        case ".cbm":
+            return _of_library("catboost", path)
+        case ".pt2":
+            _trusted(path, trust, instead="export the model to .onnx")  # PyTorch unpickles parts of it
+            need("torch", extra="torch")
+            from sls_ml.artifact.exporters import torch
+
+            return torch.read_program(path)
+        case ".pt" | ".pth":
+            _trusted(path, trust, instead="export the model to .onnx")
+            need("torch", extra="torch")
+            from sls_ml.artifact.exporters import torch
+
+            return torch.read_module(path)
+        case _:
             raise ModelError(
-                f"{path.name} is a pickle, and unpickling runs whatever code the file holds.",
-                code="model-untrusted",
+                f"{path.name} is not a model file that this version reads.",
+                code="model-format",
                 where=str(path),
-                mend="set `trust: true` if the file is yours, or save the model with skops.io.dump as .skops",
+                mend=f"save the model as one of {_KNOWN}",
             )
-        return _read(path, lambda: _load_pickle(path))
-    extra = _TO_COME.get(suffix)
-    known = ".skops, .joblib and .pkl"
-    raise ModelError(
-        f"{path.name} is not a model file that this version reads; it reads {known}.",
-        code="model-format",
-        where=str(path),
-        mend=f"support for it comes with the extra {extra!r}"
-        if extra
-        else f"save the model as one of {known}",
-    )
+
+
+def _trusted(
+    path: Path, trust: bool, *, instead: str = "save the model with skops.io.dump as .skops"
+) -> None:
+    if not trust:
+        raise ModelError(
+            f"{path.name} holds a pickle, and unpickling runs whatever code is in it.",
+            code="model-untrusted",
+            where=str(path),
+            mend=f"set `trust: true` if the file is yours, or {instead}",
+        )
+
+
+def _of_library(name: str, path: Path) -> Any:
+    found = library(name)
+    if found is None:
+        raise ValueError(name)
+    try:
+        return found.read(path)
+    except SlsMlError:
+        raise
+    except Exception as error:
+        raise _corrupt(path, error) from error
 
 
 def _read(path: Path, load: Any) -> Any:
@@ -96,13 +134,7 @@ def _read(path: Path, load: Any) -> Any:
                 mend="install what the model was trained with, or put its own code on PYTHONPATH",
             ) from error
         except Exception as error:
-            raise ModelError(
-                f"{path.name} cannot be read as a model.",
-                code="model-corrupt",
-                where=str(path),
-                why=_one_line(error),
-                mend="the file may be cut short or written by another version: save the model again",
-            ) from error
+            raise _corrupt(path, error) from error
     if not (hasattr(model, "predict") or hasattr(model, "transform")):
         raise ModelError(
             f"{path.name} holds a {type(model).__name__}, not a model.",
@@ -129,6 +161,16 @@ def _load_skops(path: Path, trust: bool) -> Any:
 
 def _load_pickle(path: Path) -> Any:
     return need("joblib").load(path)
+
+
+def _corrupt(path: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{path.name} cannot be read as a model.",
+        code="model-corrupt",
+        where=str(path),
+        why=_one_line(error),
+        mend="the file may be cut short or written by another version: save the model again",
+    )
 
 
 def _one_line(error: BaseException) -> str:

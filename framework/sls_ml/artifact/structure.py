@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sls_ml.artifact.exporters.libraries import Library, library_of
+from sls_ml.artifact.exporters.graph_model import GraphModel
 from sls_ml.errors import ModelError
 
 _TEXT = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
@@ -58,6 +60,8 @@ def steps(model: Any) -> list[tuple[str, Any]]:
 
 def describe(model: Any) -> str:
     """Name a model by its classes, such as ``Pipeline(StandardScaler, LogisticRegression)``."""
+    if isinstance(model, GraphModel):
+        return model.estimator
     parts = [type(step).__name__ for _, step in steps(model)]
     inner = unwrapped(model)
     if len(parts) == 1 and type(inner).__name__ == parts[0]:
@@ -122,6 +126,24 @@ def column_parts(transformer: Any) -> list[tuple[str, Any, list[int]]]:
     ]
 
 
+def gives_sparse(step: Any) -> bool:
+    """Tell whether a fitted transformer answers with a sparse table."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import FeatureUnion
+    from sklearn.preprocessing import OneHotEncoder
+
+    last = steps(step)[-1][1]
+    match last:
+        case ColumnTransformer():
+            return bool(last.sparse_output_)
+        case FeatureUnion():
+            return any(gives_sparse(part) for _, part in last.transformer_list if not isinstance(part, str))
+        case OneHotEncoder():
+            return bool(last.sparse_output)
+        case _:
+            return type(last).__name__ in (*_TEXT, "TfidfTransformer")
+
+
 def encoders(model: Any, columns: Sequence[int]) -> Iterator[tuple[Any, list[int]]]:
     """Give each category encoder that reads input columns unchanged, with those columns' positions."""
     from sklearn.compose import ColumnTransformer
@@ -141,10 +163,64 @@ def encoders(model: Any, columns: Sequence[int]) -> Iterator[tuple[Any, list[int
             return
         if hasattr(step, "categories_") and len(step.categories_) == len(current):
             yield step, current
+        elif known := own_categories(step):
+            yield _Encoder(list(known.values())), [current[position] for position in known]
         if type(step).__name__ not in _COLUMNWISE or getattr(step, "add_indicator", False):
             return
         if len(getattr(step, "statistics_", current)) != len(current):
             return
+
+
+class _Encoder:
+    """The categories that a model knows by itself, in the form of an encoder's."""
+
+    def __init__(self, categories: Sequence[Sequence[Any]]) -> None:
+        import numpy as np
+
+        self.categories_ = [np.asarray(values) for values in categories]
+
+
+def own_categories(model: Any) -> Mapping[int, Sequence[Any]]:
+    """Give the known values of categorical columns that a model of boosted trees encodes by itself."""
+    library = library_of(model)
+    return {} if library is None else library.categories(model)
+
+
+def feature_names(model: Any) -> list[str] | None:
+    """Give the names of the columns that a model was trained on, None where they had none."""
+    library = library_of(steps(model)[0][1])
+    if library is not None:
+        return library.feature_names(steps(model)[0][1])
+    known = getattr(model, "feature_names_in_", None)
+    return None if known is None else [str(name) for name in known]
+
+
+def width(model: Any) -> int | None:
+    """Give the number of columns that a model takes, None where it does not say."""
+    library = library_of(steps(model)[0][1])
+    found = getattr(model, "n_features_in_", None) if library is None else library.width(steps(model)[0][1])
+    return None if found is None else int(found)
+
+
+def library_name(model: Any) -> str:
+    """Name the library of the model's last step."""
+    if isinstance(model, GraphModel):
+        return model.library
+    library = library_of(steps(model)[-1][1])
+    return "scikit-learn" if library is None else library.NAME
+
+
+def packages(model: Any) -> list[str]:
+    """Give the packages that the model's libraries may come in."""
+    if isinstance(model, GraphModel):
+        return ["torch"] if model.library == "PyTorch" else []
+    return [package for library in libraries(model) for package in library.PACKAGES]
+
+
+def libraries(model: Any) -> list[Library]:
+    """Give the libraries of the model's parts besides scikit-learn, and make their converters known."""
+    found = {library.NAME: library for part in parts(model) if (library := library_of(part)) is not None}
+    return list(found.values())
 
 
 def parts(model: Any) -> Iterator[Any]:
@@ -162,7 +238,9 @@ def parts(model: Any) -> Iterator[Any]:
                 waiting += reversed(part.ravel().tolist())
         elif isinstance(part, dict):
             waiting += reversed(list(part.values()))
-        elif (isinstance(part, BaseEstimator) or hasattr(part, "estimator")) and id(part) not in seen:
+        elif id(part) not in seen and (
+            isinstance(part, BaseEstimator) or hasattr(part, "estimator") or library_of(part) is not None
+        ):
             seen.add(id(part))
             yield part
             fitted = [value for name, value in sorted(vars(part).items()) if name.endswith("_")]

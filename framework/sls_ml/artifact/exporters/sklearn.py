@@ -9,9 +9,11 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from sls_ml.artifact import structure
+from sls_ml.artifact.exporters.libraries import library_of
 from sls_ml.artifact.extras import need
 from sls_ml.errors import ModelError, SlsMlError
 
@@ -101,7 +103,7 @@ def _prepared(model: Any, places: Mapping[int, int], before: str | None) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
-    ready = [step for _, step in structure.steps(model)]
+    ready = _seeing_gaps([step for _, step in structure.steps(model)])
     if isinstance(ready[0], ColumnTransformer):
         ready[0] = _moved(ready[0], places)
     if before == "all":
@@ -113,6 +115,19 @@ def _prepared(model: Any, places: Mapping[int, int], before: str | None) -> Any:
         ready = [_rewritten(step) for step in ready]
     flat = [inner for step in ready for _, inner in structure.steps(step)]
     return Pipeline([(f"s{number}", step) for number, step in enumerate(flat)]) if len(flat) > 1 else flat[0]
+
+
+def _seeing_gaps(steps: list[Any]) -> list[Any]:
+    """Make XGBoost take zeros for missing where it is fed with sparse tables, whose gaps it takes so."""
+    seen = steps[:1]
+    for before, step in pairwise(steps):
+        library = library_of(step)
+        if library is not None and library.NAME == "XGBoost" and structure.gives_sparse(before):
+            seen.append(copy.copy(step))
+            seen[-1].missing = 0.0
+        else:
+            seen.append(step)
+    return seen
 
 
 def _moved(part: Any, places: Mapping[int, int]) -> Any:

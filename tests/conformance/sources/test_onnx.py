@@ -1,0 +1,277 @@
+"""Ready graphs: read whatever their form, judged by ONNX's reference, refused when they reach out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from skl2onnx import to_onnx
+from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
+
+from conformance.sources.conftest import Data
+from sls_ml.artifact import build
+from sls_ml.errors import ArtifactError, ModelError, SlsMlError
+
+SETS = {"": 18, "ai.onnx.ml": 3}
+
+
+def matrix_of(data: Data) -> np.ndarray[Any, Any]:
+    return np.nan_to_num(data.matrix).astype(np.float32)
+
+
+def saved(model: Any, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def dense(rows: str | int = "rows", **attributes: Any) -> onnx.ModelProto:
+    """A softmax of a linear map of four numbers to three."""
+    weights = np.arange(12, dtype=np.float32).reshape(4, 3) / 10
+    nodes = [
+        helper.make_node("MatMul", ["x", "weights"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["answer"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [rows, 4])],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, [rows, 3])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9, **attributes)
+
+
+CASES: dict[str, tuple[Callable[[], Any], str, str, list[Any] | None]] = {
+    "forest": (lambda: RandomForestClassifier(5, random_state=0), "three", "classifier", [0, 1, 2]),
+    "linear": (LogisticRegression, "three", "classifier", [0, 1, 2]),
+    "margins": (LinearSVC, "three", "classifier", [0, 1, 2]),
+    "regressor": (LinearRegression, "values", "regressor", None),
+    "outliers": (
+        lambda: IsolationForest(n_estimators=5, random_state=0),
+        "values",
+        "outlier_detector",
+        None,
+    ),
+    "clusters": (lambda: KMeans(3, n_init=1, random_state=0), "values", "clusterer", None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_kind_and_classes_are_read_from_the_graph(case: str, data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph that another tool wrote
+    make, target, kind, classes = CASES[case]
+    rows = matrix_of(data)
+    path = saved(to_onnx(make().fit(rows, getattr(data, target)), rows[:1], target_opset=SETS), tmp_path)
+    # WHEN it is converted
+    artifact = build(path, rows, name="m")
+    # THEN kind and classes are found, and ONNX's reference was the judge
+    assert artifact.manifest["kind"] == kind
+    assert artifact.manifest["classes"] == classes
+    assert artifact.report["judge"] == "onnx.reference"
+    assert [entry["name"] for entry in artifact.manifest["inputs"]] == ["x0", "x1", "x2", "x3"]
+
+
+def test_a_map_of_probabilities_becomes_a_table(data: Data, tmp_path: Path) -> None:
+    # GIVEN a classifier of texts whose graph ends in a map for each row
+    rows = matrix_of(data)
+    model = LogisticRegression().fit(rows, np.asarray(["low", "mid", "top"])[data.three])
+    graph = to_onnx(model, rows[:1], target_opset=SETS)
+    assert any(node.op_type == "ZipMap" for node in graph.graph.node)
+    # WHEN it is converted
+    artifact = build(saved(graph, tmp_path), rows, name="m")
+    # THEN it answers with the table, in the order of the classes
+    answer = artifact.predict(rows[:9])
+    assert answer["classes"] == ["low", "mid", "top"]
+    assert answer["label"] == model.predict(rows[:9]).tolist()
+    np.testing.assert_allclose(answer["probability"], model.predict_proba(rows[:9]), atol=1e-5)
+
+
+def test_an_input_for_each_column(data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph with an input for each column, texts among them
+    frame = data.frame[["x", "y", "city"]].assign(city=data.frame["city"].astype(str)).fillna(0.0)
+    columns = make_column_transformer(
+        (StandardScaler(), ["x", "y"]), (OneHotEncoder(handle_unknown="ignore"), ["city"])
+    )
+    model = make_pipeline(columns, LogisticRegression()).fit(frame, data.two)
+    graph = to_onnx(model, frame[:1], target_opset=SETS, options={"zipmap": False})
+    # WHEN it is converted with a sample in another order, with the target
+    sample = frame[["city", "y", "x"]].assign(target=data.two)
+    artifact = build(saved(graph, tmp_path), sample, name="m")
+    # THEN columns are found by name; a missing text is refused, as no tensor holds one
+    assert [entry["name"] for entry in artifact.manifest["inputs"]] == ["x", "y", "city"]
+    with pytest.raises(ModelError):
+        artifact.predict([{"x": 1.0, "y": 1.0, "city": None}])
+
+
+def test_pictures_arrive_as_columns(tmp_path: Path) -> None:
+    # GIVEN a graph that takes a cube of half precision for each row
+    weights = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float16)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["x"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "w"], ["half"]),
+            helper.make_node("Cast", ["half"], ["y"], to=TensorProto.FLOAT),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT16, ["n", 3, 2, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    rows = np.random.default_rng(1).integers(0, 4, size=(20, 12)).astype(float)
+    # WHEN it is converted, with the tolerance of half precision
+    artifact = build(saved(model, tmp_path), rows, name="m", tolerance=loose())
+    # THEN each of the twelve numbers is an input, and a row gives three values
+    assert len(artifact.manifest["inputs"]) == 12
+    assert len(artifact.predict(rows[:2])["value"][0]) == 3
+
+
+def loose() -> Any:
+    from sls_ml.spec.model import Tolerance
+
+    return Tolerance(value=1e-2)
+
+
+def test_probabilities_alone_give_labels_too(data: Data, tmp_path: Path) -> None:
+    # GIVEN a network that ends in a softmax
+    # WHEN it is converted
+    artifact = build(saved(dense(), tmp_path), matrix_of(data), name="m")
+    # THEN the label is the likeliest class's number
+    answer = artifact.predict(matrix_of(data)[:9])
+    assert answer["label"] == np.argmax(answer["probability"], axis=1).tolist()
+
+
+def test_numbers_beyond_float32_are_refused(data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph of float32
+    artifact = build(saved(dense(), tmp_path), matrix_of(data), name="m")
+    # WHEN a number is beyond it
+    # THEN it is refused, where a cast would make it infinite
+    with pytest.raises(ModelError):
+        artifact.predict([{"x0": 1e39, "x1": 0.0, "x2": 0.0, "x3": 0.0}])
+
+
+def test_data_beside_the_graph_becomes_part_of_the_artifact(data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph with its weights in a file beside it, and the same with them inside
+    (tmp_path / "whole").mkdir()
+    whole = build(saved(dense(), tmp_path / "whole"), matrix_of(data), name="m")
+    onnx.save(
+        dense(),
+        tmp_path / "model.onnx",
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    assert (tmp_path / "weights.bin").exists()
+    # WHEN it is converted
+    artifact = build(tmp_path / "model.onnx", matrix_of(data), name="m")
+    # THEN both are the same artifact
+    assert artifact.digest == whole.digest
+
+
+def external(folder: Path, location: str, **entries: str) -> Path:
+    """A graph whose weights lie where `location` says."""
+    model = dense()
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": location, **entries}.items():
+        tensor.external_data.add(key=key, value=value)
+    return saved(model, folder)
+
+
+def refusal(path: Path, data: Data) -> SlsMlError:
+    with pytest.raises(SlsMlError) as caught:
+        build(path, matrix_of(data), name="m")
+    return caught.value
+
+
+@pytest.mark.parametrize("location", ["../secret.bin", "/etc/passwd", "a/../../secret.bin", "", "link.bin"])
+def test_data_outside_the_folder_is_refused(location: str, data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph that names a file elsewhere, by a path or by a link
+    folder = tmp_path / "model"
+    (folder / "a").mkdir(parents=True)
+    (tmp_path / "secret.bin").write_bytes(bytes(48))
+    (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
+    # WHEN it is converted
+    error = refusal(external(folder, location), data)
+    # THEN it is refused before anything is read
+    assert isinstance(error, ArtifactError)
+    assert error.code == "onnx-outside"
+
+
+@pytest.mark.parametrize("entries", [{}, {"offset": "40"}, {"length": "4096"}, {"offset": "-8"}])
+def test_data_that_is_too_short_is_refused(entries: dict[str, str], data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph whose data file does not hold what it says
+    (tmp_path / "weights.bin").write_bytes(bytes(47))
+    # WHEN it is converted
+    # THEN it is refused
+    assert refusal(external(tmp_path, "weights.bin", **entries), data).code == "onnx-tensor"
+
+
+@pytest.mark.parametrize("dims", [[1 << 20, 1 << 20], [1 << 62, 4], [-4, 3], [4, 4]])
+def test_a_tensor_that_says_to_be_larger_is_refused(dims: list[int], data: Data, tmp_path: Path) -> None:
+    # GIVEN a tensor of another shape than its bytes have
+    model = dense()
+    del model.graph.initializer[0].dims[:]
+    model.graph.initializer[0].dims.extend(dims)
+    # WHEN it is converted
+    # THEN it is refused before memory is taken
+    assert refusal(saved(model, tmp_path), data).code == "onnx-tensor"
+
+
+def test_operators_of_a_library_are_refused(data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph with an operator that a library of code would bring, within a branch
+    model = dense()
+    inner = helper.make_graph(
+        [helper.make_node("Run", [], ["r"], domain="evil.ops")],
+        "b",
+        [],
+        [helper.make_tensor_value_info("r", TensorProto.FLOAT, [1])],
+    )
+    model.graph.node.append(
+        helper.make_node("If", ["scores"], ["never"], then_branch=inner, else_branch=inner)
+    )
+    # WHEN it is converted
+    error = refusal(saved(model, tmp_path), data)
+    # THEN it is named
+    assert error.code == "onnx-operator"
+    assert "evil.ops.Run" in error.what
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x07\x12" + bytes(40)])
+def test_what_is_no_graph_is_refused(content: bytes, data: Data, tmp_path: Path) -> None:
+    # GIVEN a file of other bytes
+    (tmp_path / "model.onnx").write_bytes(content)
+    # WHEN it is converted
+    # THEN the error says so
+    assert refusal(tmp_path / "model.onnx", data).code in ("model-corrupt", "onnx-form")
+
+
+def test_a_fixed_number_of_rows_is_refused(data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph for one row at a time
+    # WHEN it is converted
+    # THEN the error says how to free it
+    error = refusal(saved(dense(rows=1), tmp_path), data)
+    assert error.code == "onnx-fixed-rows"
+
+
+def test_columns_must_be_as_many_as_the_graph_takes(data: Data, tmp_path: Path) -> None:
+    # GIVEN a sample with a column too many and no names in the graph to choose by
+    path = saved(dense(), tmp_path)
+    # WHEN it is converted
+    with pytest.raises(ModelError) as caught:
+        build(path, data.frame[["a b", "x", "y", "z", "zone"]].fillna(0), name="m")
+    # THEN both numbers are said
+    assert caught.value.code == "sample-columns"
