@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -24,7 +24,9 @@ def measured(*, ratio: float, least: float) -> ColdStarts:
     """A function that takes `ratio` times what an empty one does, and at the least `least` times."""
     return ColdStarts(
         timings=(
-            Timing("predict", (100.0 * ratio, 100.0 * least), (2048, 2048), (20_000,) * 2, ratio, 1.0, 1.0, 9),
+            Timing(
+                "predict", (100.0 * ratio, 100.0 * least), (2048, 2048), (20_000,) * 2, ratio, 1.0, 1.0, 9
+            ),
             Timing("empty", (100.0, 100.0), (2048, 2048), (20_000,) * 2, 1.0, 1.0, 1.0, None),
         ),
         phases=(Share("client", "", 60.0), Share("imports", "numpy", 30.0), Share("request", "", 1.0)),
@@ -98,7 +100,7 @@ def test_a_busy_machine_does_not_exceed_a_budget(ratio: float, least: float) -> 
 def test_the_picture_is_well_formed_and_shows_what_was_compared() -> None:
     # GIVEN measurements with a name that needs escaping
     # WHEN they are drawn
-    root = ElementTree.fromstring(draw(measured(ratio=1.2, least=1.2)))  # noqa: S314 - our own text
+    root = ET.fromstring(draw(measured(ratio=1.2, least=1.2)))  # noqa: S314 - our own text
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     # THEN both functions and the import are there, and not what lies inside the client
     assert {"predict", "empty", "import numpy<&>"} <= set(texts)

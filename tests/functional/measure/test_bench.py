@@ -1,0 +1,181 @@
+"""Cold starts of a real package under the real runtime client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from command_line import Done
+from sls_ml.artifact import load
+from sls_ml.errors import ExternalError, ParityError, StaleError, UsageError
+from sls_ml.local import managed_runtime
+from sls_ml.measure import subject as subjects
+from sls_ml.measure.coldstart import ColdStarts, measure
+from sls_ml.measure.question import Questions
+from sls_ml.measure.start import start
+from sls_ml.measure.subject import Subject
+
+ANSWERING = """
+import json
+def handler(event, context):
+    return {"statusCode": 200, "body": json.dumps(%s)}
+"""
+
+
+@pytest.fixture(scope="session")
+def artifact(sample: Path) -> Path:
+    return next((sample / "../../artifacts/tumour").resolve().iterdir())
+
+
+@pytest.fixture(scope="session")
+def questions(sample: Path, artifact: Path) -> Questions:
+    return Questions(load(artifact), engine="lite", sample=sample / "sample.csv", seed=1)
+
+
+@pytest.fixture
+def function(tmp_path: Path) -> Callable[[str], Subject]:
+    """Make a function of some source, without bytecode."""
+
+    def make(source: str) -> Subject:
+        folder = tmp_path / "function"
+        folder.mkdir()
+        (folder / "handler.py").write_text(source)
+        return Subject("function", folder, managed_runtime.find("python3.13"))
+
+    return make
+
+
+def run(subject: Subject, questions: Questions, *, exactly: bool = False) -> ColdStarts:
+    return measure(subject, [], questions.next, starts=1, exactly=exactly, progress=lambda _done: None)
+
+
+def test_a_package_is_measured_beside_an_empty_handler(sls_ml: Callable[..., Done], sample: Path) -> None:
+    # GIVEN a sample WHEN its endpoint is measured against an empty handler
+    done = sls_ml("bench", "coldstart", "--starts", "2", "--svg", "start.svg", "--json")
+    # THEN both are in the document with time and memory, and the function with its package
+    assert done.code == 0, done.out + done.err
+    document = done.document
+    assert (document["function"], document["starts"]) == ("predict", 2)
+    ours, empty = document["subjects"]["predict"], document["subjects"]["empty"]
+    assert ours["package_bytes"] < 500_000
+    for figures in (ours, empty):
+        assert min(figures["median_ms"], figures["cpu_ms"], figures["resident_mb"]) > 0
+    # THEN the start is split into its phases, and the runtime's modules are among the imports
+    phases = {phase["phase"] for phase in document["phases"]}
+    assert {"interpreter", "client", "imports", "open", "session", "first prediction", "request"} <= phases
+    assert "sls_ml_runtime" in {phase["module"] for phase in document["phases"]}
+    # THEN the picture is there, and the figures are kept for estimates
+    ET.parse(sample / "start.svg")  # noqa: S314 - our own file
+    assert json.loads((sample / ".sls-ml/bench/coldstart-predict.json").read_text()) == document
+
+
+def test_a_budget_that_is_exceeded_fails_after_the_figures_are_shown(sls_ml: Callable[..., Done]) -> None:
+    # GIVEN a budget that no function can keep WHEN it is measured
+    done = sls_ml("bench", "coldstart", "--starts", "1", "--max-ratio", "0.1")
+    # THEN the figures are shown, and the command fails with a code of its own
+    assert done.code == 10
+    assert "predict" in done.out
+    assert "budget-exceeded" in done.err
+
+
+def test_a_function_without_endpoint_is_refused(sls_ml: Callable[..., Done]) -> None:
+    # GIVEN a batch function WHEN its start is to be measured THEN that is refused
+    done = sls_ml("bench", "coldstart", "score")
+    assert done.code == 2
+    assert "no-endpoint" in done.err
+
+
+def test_an_estimate_uses_what_was_measured(sls_ml: Callable[..., Done], sample: Path) -> None:
+    # GIVEN a measured function
+    assert sls_ml("bench", "coldstart", "--starts", "1").code == 0
+    # WHEN a month is estimated
+    done = sls_ml("estimate", "--requests", "1M/month", "--memory", "1769", "--json")
+    # THEN its start is billed as it was measured, and lines add up to the total
+    document = done.document
+    record = json.loads((sample / ".sls-ml/bench/coldstart-predict.json").read_text())
+    assert document["measured"]
+    assert document["usage"]["init_milliseconds"] == record["subjects"]["predict"]["cpu_ms"]
+    assert document["usage"]["log_bytes"] == record["log_bytes"]
+    assert sum(line["cost"] for line in document["lines"]) == pytest.approx(document["total"], abs=0.01)
+    assert len(document["choices"]) == 6
+    # THEN whose prices these are is said
+    assert document["prices"]["region"] == "us-east-1"
+    assert "us-east-1" in done.err
+
+
+def test_given_figures_take_the_place_of_measured_ones(sls_ml: Callable[..., Done]) -> None:
+    # GIVEN figures from the function's own log WHEN a month is estimated
+    words = ("--requests", "10/s", "--duration", "20ms", "--init", "300ms", "--cold-share", "1%")
+    usage = sls_ml("estimate", *words, "--json").document["usage"]
+    # THEN they are used
+    assert (usage["milliseconds"], usage["init_milliseconds"], usage["cold_share"]) == (20, 300, 0.01)
+
+
+def test_a_function_of_ones_own_is_built_and_started(
+    artifact: Path, questions: Questions, tmp_path: Path
+) -> None:
+    # GIVEN a folder with a handler that reads the model beside it, and requirements
+    source = tmp_path / "mine"
+    source.mkdir()
+    (source / "requirements.txt").write_text("six==1.17.0\n")
+    (source / "handler.py").write_text(
+        "import pathlib, six\n"
+        "MODEL = pathlib.Path(__file__).with_name('artifact') / 'manifest.json'\n"
+        "def handler(event, context):\n"
+        "    return {'statusCode': 200, 'body': str(MODEL.exists())}\n"
+    )
+    built = tmp_path / "built"
+    built.mkdir()
+    # WHEN it is built and started
+    subject = subjects.from_source(source, built, managed_runtime.find("python3.13"), artifact)
+    done = run(subject, questions)
+    # THEN it answers, and has all its bytecode
+    assert done.timings[0].name == "mine"
+    assert start(subject, questions.next().event).answer["body"] == "True"
+
+
+def test_a_folder_that_is_no_function_is_refused(tmp_path: Path) -> None:
+    # GIVEN an empty folder THEN it is nothing to compare with
+    with pytest.raises(UsageError):
+        subjects.from_source(tmp_path, tmp_path, managed_runtime.find("python3.13"), tmp_path)
+
+
+def test_a_start_that_writes_bytecode_is_refused(
+    function: Callable[[str], Subject], questions: Questions
+) -> None:
+    # GIVEN a function without bytecode, in a folder that can be written to
+    subject = function("import other\n" + ANSWERING % "1")
+    (subject.folder / "other.py").write_text("")
+    # WHEN it is measured THEN what Python wrote is noticed: on Lambda each start would compile again
+    with pytest.raises(StaleError) as refused:
+        run(subject, questions)
+    assert refused.value.code == "task-root-written"
+
+
+def test_a_wrong_answer_is_refused(function: Callable[[str], Subject], questions: Questions) -> None:
+    # GIVEN a function that answers something else than the artifact THEN nothing is measured
+    with pytest.raises(ParityError) as refused:
+        run(function(ANSWERING % '{"label": ["benign"]}'), questions, exactly=True)
+    assert refused.value.code == "wrong-answer"
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        ("import nothing_of_this_name", "nothing_of_this_name"),
+        ("def handler(event, context): raise ValueError('no')", "ValueError"),
+        ("import os; os._exit(3)", "ended"),
+    ],
+)
+def test_a_function_that_does_not_start_is_told_with_its_reason(
+    function: Callable[[str], Subject], questions: Questions, source: str, word: str
+) -> None:
+    # GIVEN a function that fails at its import, in its handler, or ends
+    # WHEN it is started THEN the error says why
+    with pytest.raises(ExternalError) as refused:
+        start(function(source), questions.next().event)
+    assert word in (refused.value.why or "")
