@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := .ci/requirements.txt
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help demo test check lint types layers fresh unit regen lock sweep clean
+.PHONY: help demo test check lint types layers fresh unit regen lock bench-coldstart bench-warm sweep clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/'
@@ -45,6 +45,12 @@ regen: .venv/ready ## write the samples' artifacts and handlers, and the golden 
 	$(BIN)/python .ci/samples.py write
 	$(BIN)/python .ci/docs.py write
 	SLS_ML_REGEN=1 $(BIN)/python -m pytest -q tests -k golden
+
+bench-coldstart: .venv/ready ## hold cold starts to their bars: docs/benchmarks.md
+	$(BIN)/python benchmarks/coldstart.py
+
+bench-warm: .venv/ready ## hold warm requests to their bars
+	$(BIN)/python benchmarks/warm.py
 
 sweep: .venv/ready ## convert every scikit-learn estimator and write docs/estimators.md
 	$(BIN)/python benchmarks/sweep.py
