@@ -6,7 +6,7 @@ import json as jsonlib
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, assert_never
 
 import typer
 
@@ -15,7 +15,17 @@ from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption, here
 from sls_ml.deploy import Plan
 from sls_ml.errors import ExternalError, UsageError
-from sls_ml.intent.model import Function
+from sls_ml.intent.model import (
+    Function,
+    Grant,
+    Place,
+    ReadModel,
+    ReadObjects,
+    ReadSecret,
+    ReceiveMessages,
+    WriteLogs,
+    WriteObjects,
+)
 from sls_ml.provider.base import Deployer, StackOutputs
 from sls_ml.spec import LOCAL_STAGE, Project, read
 
@@ -54,8 +64,25 @@ def plan(
     planned, _ = _plan(spec, output, frozen=frozen)
     for bucket in story.silent_buckets(planned.prepared):
         output.warn(f"{bucket} does not announce its objects yet: sls-ml announce s3://{bucket}")
-    output.document({"stage": spec.stage, "provider": spec.provider, "changes": _changes(planned)})
+    output.document(
+        {
+            "stage": spec.stage,
+            "provider": spec.provider,
+            "changes": _changes(planned),
+            "functions": {
+                function.name: {
+                    "package_bytes": planned.packages[function.name].bytes,
+                    "engines": {model.name: model.engine for model in function.models},
+                    "start": function.start,
+                    "start_reason": function.start_reason,
+                    "grants": [_granted(grant) for grant in function.grants],
+                }
+                for function in planned.prepared.deployment.functions
+            },
+        }
+    )
     if not json:
+        _show_functions(output, planned)
         _show(output, planned)
 
 
@@ -187,6 +214,51 @@ def _show(output: Output, planned: Plan) -> None:
     for function in planned.prepared.deployment.functions:
         if function.http and function.http.auth == "public":
             output.warn(f"{function.name} answers anybody: http.auth is public")
+
+
+def _show_functions(output: Output, planned: Plan) -> None:
+    """What each function is made of, how it starts and why, and what its role may do."""
+    functions = planned.prepared.deployment.functions
+    output.table(
+        ("function", "package", "engine", "start"),
+        (
+            (
+                function.name,
+                f"{planned.packages[function.name].bytes / 1e6:.1f} MB",
+                ", ".join(dict.fromkeys(model.engine for model in function.models)),
+                f"{function.start}: {function.start_reason}" if function.start_reason else function.start,
+            )
+            for function in functions
+        ),
+    )
+    for function in functions:
+        output.say(f"\n{function.name} may")
+        for grant in function.grants:
+            output.say(f"  {_granted(grant)}")
+    output.say()
+
+
+def _granted(grant: Grant) -> str:
+    """A permission of a function's role, in words."""
+    match grant:
+        case ReadModel(model):
+            return f"read the artifacts of {model}"
+        case WriteLogs():
+            return "write its own log"
+        case ReadObjects(place):
+            return f"read {_placed(place)}"
+        case WriteObjects(place):
+            return f"write {_placed(place)}, and read what it wrote"
+        case ReceiveMessages():
+            return "take messages from its own queue"
+        case ReadSecret(name):
+            return f"read the secret {name}"
+        case _:
+            assert_never(grant)
+
+
+def _placed(place: Place) -> str:
+    return f"s3://{place.bucket or '<the bucket of the stack>'}/{place.prefix}"
 
 
 def _deployed(planned: Plan, outputs: StackOutputs, deployer: Deployer) -> dict[str, Any]:

@@ -7,6 +7,7 @@ then happens is ours.
 from __future__ import annotations
 
 import io
+import logging
 import uuid
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -27,6 +28,8 @@ class ServiceError(ServiceException):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
 
+
+_log = logging.getLogger("sls_ml.local")
 
 BODY = "sls_ml.body"
 """Where the body lies in the WSGI environment as it came: reading a form consumes it."""
@@ -84,6 +87,9 @@ def mount(
                 result: object = operations[action](params)
             except ServiceException as error:
                 result = error
+            except OSError as error:  # a full disk, above all
+                _log.exception("%s:%s", service, action)
+                result = ServiceError("EmbeddedCloudFailed", f"the embedded cloud cannot go on: {error}")
             status, headers, body = self.serialized(ActionResult(result))
             answered = {name: str(value) for name, value in headers.items()}
             answered["x-amzn-RequestId"] = str(uuid.uuid4())
