@@ -15,6 +15,7 @@ from sls_ml.cli import (
     making,
     measuring,
     starting,
+    trusting,
     using,
     watching,
 )
@@ -46,7 +47,7 @@ for _group, _commands in (
     ),
     ("Use", (using.invoke, using.score, using.status, measuring.estimate)),
     ("Watch", (watching.logs, watching.metrics, watching.releases, watching.rollback)),
-    ("Describe", (checking.doctor, describing.schema)),
+    ("Describe", (checking.doctor, trusting.iam, describing.schema)),
 ):
     for _command in _commands:
         app.command(rich_help_panel=_group)(_command)

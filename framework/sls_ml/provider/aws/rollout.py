@@ -115,7 +115,7 @@ def resources(
         iam.role(
             names.part_role_name(stack, function.name, "shift", deployment.region),
             "codedeploy.amazonaws.com",
-            iam.policy(_may_shift(names.function_name(stack, function.name), function)),
+            iam.policy(may_shift(names.function_name(stack, function.name), function)),
             boundary=deployment.aws.permissions_boundary,
             function=function.name,
         ),
@@ -173,7 +173,7 @@ def _check(
         iam.role(
             names.part_role_name(stack, function.name, "check", deployment.region),
             "lambda.amazonaws.com",
-            iam.policy(_may_check(function, log_group, names.rollout_name(stack))),
+            iam.policy(may_check(function, log_group, names.rollout_name(stack))),
             boundary=deployment.aws.permissions_boundary,
             function=function.name,
         ),
@@ -243,7 +243,8 @@ def _examples(model: ModelRef) -> list[Any]:
     return rows
 
 
-def _may_check(function: Function, log_group: str, application: str) -> Iterator[iam.Statement]:
+def may_check(function: Function, log_group: str, application: str) -> Iterator[iam.Statement]:
+    """What the check of a function may do."""
     yield iam.write_logs(log_group)
     yield iam.Statement(
         sid="CallVersions",
@@ -261,7 +262,8 @@ def _may_check(function: Function, log_group: str, application: str) -> Iterator
     )
 
 
-def _may_shift(name: str, function: Function) -> Iterator[iam.Statement]:
+def may_shift(name: str, function: Function) -> Iterator[iam.Statement]:
+    """What CodeDeploy may do in the name of a function's role for shifting."""
     arn = f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
     yield iam.Statement(
         sid="MoveTraffic",
