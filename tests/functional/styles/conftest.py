@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aws_lambda_powertools import Metrics
 
 import sls_ml_runtime
 from sls_ml import codegen
@@ -107,7 +108,9 @@ def forget_modules() -> None:
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Handler]]:
-    """Generate a function, and run its init phase."""
+    """Generate a function, and run its init phase, with Powertools' metrics as in a process of its own."""
+    for kept in ("_metrics", "_dimensions", "_metadata", "_default_dimensions"):
+        monkeypatch.setattr(Metrics, kept, {})
     folders = (tmp_path / str(number) for number in count())
 
     def run(*, hooks: str = "", app: str = "", **changed: Any) -> Handler:

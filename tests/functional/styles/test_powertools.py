@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from tests.functional.styles.conftest import CONTEXT, ROW, Handler, url_event
+
+from sls_ml.intent.model import Batch, Place
 
 Start = Callable[..., Handler]
 
@@ -84,6 +87,25 @@ def test_the_environment_adds_no_dimension_and_logs_no_event(
     line, emf = told(capsys.readouterr().out)
     assert emf["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["function", "alias"]]
     assert line["service"] == "predict"
+
+
+def test_the_environment_adds_no_dimension_to_a_batch_either(
+    start: Start, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a batch function with the same variable
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "other")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("SLS_ML_TO", "s3://risk-data/out/")
+    batch = Batch(Place(None, "in/"), Place(None, "out/"), "csv", "csv", ("id",), 0.05)
+    handler = start(http=None, batch=batch, observability="powertools")
+    # WHEN a message comes that nobody can read
+    with pytest.raises(BatchProcessingError):
+        handler({"Records": [{"messageId": "1", "body": "nonsense", "eventSource": "aws:sqs"}]}, CONTEXT)
+    # THEN it is counted where the alarms look
+    (emf,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith('{"_aws"'))
+    assert emf["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["function", "alias"]]
+    assert emf["failed"] == [1.0]
 
 
 def test_a_failure_is_told_by_its_type_and_place(start: Start, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ SERVICE = aws.boot(os.environ["LAMBDA_TASK_ROOT"], hooks)
 START = dict(SERVICE.init)  # milliseconds of its phases; told with the first request, and then empty
 
 LOGGER = Logger(service="$function")
-# The alarms watch these two dimensions; no service, or POWERTOOLS_SERVICE_NAME would be a third.
+# The alarms watch function and alias; no service, or POWERTOOLS_SERVICE_NAME would be a third.
 METRICS = Metrics(namespace="sls-ml/$project", service="")
 
 

@@ -44,7 +44,8 @@ RESULTS = S3Results(S3, os.environ["SLS_ML_TO"])
 
 PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 LOGGER = Logger(service="$function")
-METRICS = Metrics(namespace="sls-ml/$project")
+# The alarms watch function and alias; no service, or POWERTOOLS_SERVICE_NAME would be a third.
+METRICS = Metrics(namespace="sls-ml/$project", service="")
 
 
 @METRICS.log_metrics
