@@ -16,6 +16,14 @@ Start = Callable[..., Handler]
 
 PREDICTION = json.dumps({"rows": [ROW, ROW]})
 
+INPUTS = [
+    {"name": "age", "shape": [1, 1], "datatype": "FP64", "data": [47.0]},
+    {"name": "income", "shape": [1, 1], "datatype": "FP64", "data": [38_880.0]},
+    {"name": "city", "shape": [1, 1], "datatype": "BYTES", "data": ["Bern"]},
+]
+TENSORS = json.dumps({"inputs": INPUTS})
+BINARY = json.dumps({"inputs": INPUTS, "parameters": {"binary_data_output": True}})
+
 REQUESTS = {
     "prediction": url_event(body=PREDICTION),
     "prediction at the root": url_event(path="/", body=PREDICTION),
@@ -24,6 +32,9 @@ REQUESTS = {
     "double slash": url_event(path="//predict", body=PREDICTION),
     "body in base64": url_event(body=base64.b64encode(PREDICTION.encode()).decode())
     | {"isBase64Encoded": True},
+    "tensors": url_event(path="/v2/models/linear-1/infer", body=TENSORS),
+    "binary tensors": url_event(path="/v2/models/linear-1/infer", body=BINARY, accept="*/*"),
+    "lines": url_event(body=json.dumps(ROW), content_type="application/jsonlines"),
     "refused value": url_event(body=json.dumps([ROW | {"income": "much"}])),
     "no JSON": url_event(body='{"rows":'),
     "other media type": url_event(body="<row/>", content_type="text/xml"),
@@ -56,7 +67,8 @@ def test_answers_are_the_native_ones(start: Start, capsys: pytest.CaptureFixture
         counted.append(capsys.readouterr().out.count('{"_aws"'))
     # THEN status, headers and body are the same
     assert answers[1] == answers[0]
-    assert answers[1]["prediction"][0] == 200
+    assert {answers[1][name][0] for name in ("prediction", "tensors", "binary tensors", "lines")} == {200}
+    assert answers[1]["binary tensors"][1]["content-type"] == "application/octet-stream"
     # AND each request was counted once
     assert counted == [len(REQUESTS), len(REQUESTS)]
 
