@@ -37,7 +37,7 @@ def http_alarms(alarms: Alarms, concurrency: Concurrency) -> Iterator[Alarm]:
         breaching=2,
         missing="fine",
         release=True,
-        what=f"more than {alarms.error_rate:.4g} of the calls get no answer",
+        what=f"more than {_percent(alarms.error_rate)} of the calls get no answer",
         mend="Look at the log for ERROR lines; if it began with a release, roll back.",
         anchor="failed-calls",
     )
@@ -62,7 +62,7 @@ def http_alarms(alarms: Alarms, concurrency: Concurrency) -> Iterator[Alarm]:
         breaching=2,
         missing="fine",
         release=False,
-        what=f"more than {REJECTED_SHARE:.0%} of the requests are refused as wrong input",
+        what=f"more than {_percent(REJECTED_SHARE)} of the requests are refused as wrong input",
         mend="See in the log which field is refused, and tell the caller that sends it.",
         anchor="rejected-input",
     )
@@ -80,7 +80,7 @@ def batch_alarms(alarms: Alarms, timeout: int) -> Iterator[Alarm]:
         breaching=2,
         missing="fine",
         release=True,
-        what=f"more than {alarms.error_rate:.4g} of the tries to score an object fail",
+        what=f"more than {_percent(alarms.error_rate)} of the tries to score an object fail",
         mend="Look at the log for `failed`; if it began with a release, roll back. Events are tried again.",
         anchor="failed-calls",
     )
@@ -136,7 +136,7 @@ def _capacity(concurrency: Concurrency) -> Iterator[Alarm]:
             breaching=3,
             missing="fine",
             release=False,
-            what=f"more than {CONCURRENCY_SHARE:.0%} of the {reserved} reserved environments are busy",
+            what=f"more than {_percent(CONCURRENCY_SHARE)} of the {reserved} reserved environments are busy",
             mend="Raise concurrency.reserved before calls are refused, or find who calls more than before.",
             anchor="concurrency",
         )
@@ -170,6 +170,10 @@ def _failed_starts() -> Alarm:
         mend="Read the reason in the log (init_failed); put the artifact back into the store, or roll back.",
         anchor="failed-starts",
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:g} %"
 
 
 HTTP_CHARTS = (
