@@ -127,6 +127,10 @@ class Signature:
             if len(values) != count:
                 message = f"{name} has {len(values)} values, another column {count}"
                 raise Refusal(422, "ragged-columns", message, name)
+        if count == 1 and self._doubles:
+            row = {name: values[0] for name, values in table.items()}
+            if columns := self._columns_of_doubles([row]):
+                return columns
         absent = [None] * count
         return [(field.dtype, field.convert(table.get(field.name, absent))) for field in self.inputs]
 

@@ -46,6 +46,9 @@ DATATYPES = {
 }
 """The datatype of each dtype of a manifest."""
 
+_ARRAYS = {"FP64": "d", "FP32": "f", "INT64": "q"}
+"""Typecodes of datatypes that an array holds as they travel: functions run on little-endian machines."""
+
 _KINDS = {"np", "pd", "str"}
 _NAN = float("nan")
 
@@ -123,8 +126,10 @@ def to_bytes(datatype: str, values: Values) -> bytes:
     if datatype == "BYTES":
         encoded = [_text(value).encode("utf-8", "backslashreplace") for value in values]
         return b"".join(struct.pack("<I", len(text)) + text for text in encoded)
-    if datatype in {"FP32", "FP64"}:
-        values = [_NAN if value is None else value for value in values]
+    if datatype in _ARRAYS:
+        missing = datatype != "INT64" and None in values
+        numbers = [_NAN if value is None else value for value in values] if missing else values
+        return array(_ARRAYS[datatype], numbers).tobytes()
     return struct.pack(f"<{len(values)}{FORMATS[datatype]}", *values)
 
 
@@ -183,8 +188,9 @@ def _from_bytes(datatype: str, data: bytes, count: int, name: str) -> Values:
     if len(data) != count * size:
         message = f"{_quoted(name)} has {len(data)} bytes; its shape and {datatype} need {count * size}"
         raise Refusal(400, "wrong-size", message, name)
-    values = struct.unpack(f"<{count}{FORMATS[datatype]}", data)
-    return list(values)
+    if datatype in _ARRAYS:
+        return array(_ARRAYS[datatype], data)
+    return struct.unpack(f"<{count}{FORMATS[datatype]}", data)
 
 
 def _texts(data: bytes, count: int, name: str) -> list[str]:
