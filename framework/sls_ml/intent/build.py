@@ -90,7 +90,10 @@ def _function(
     project: Project,
     manifests: Mapping[str, tuple[str, Mapping[str, Any]]],
 ) -> Function:
-    models = tuple(_model(model, project, *manifests[model]) for model in spec.model_names)
+    many_rows = spec.objects is not None
+    models = tuple(
+        _model(model, project, *manifests[model], many_rows=many_rows) for model in spec.model_names
+    )
     batch = _batch(name, spec.objects) if spec.objects else None
     if batch:
         _refuse_columns(name, batch, models)
@@ -125,7 +128,10 @@ def _function(
     )
 
 
-def _model(name: str, project: Project, digest: str, manifest: Mapping[str, Any]) -> ModelRef:
+def _model(
+    name: str, project: Project, digest: str, manifest: Mapping[str, Any], *, many_rows: bool
+) -> ModelRef:
+    """The model with its engine: the first that is proven, or for many rows the one with the throughput."""
     wanted = project.models[name].engine
     proven = list(manifest["engines"])
     if wanted != "auto" and wanted not in proven:
@@ -136,7 +142,8 @@ def _model(name: str, project: Project, digest: str, manifest: Mapping[str, Any]
             why=f"engines that passed the parity gate: {', '.join(proven)}",
             mend="use engine: auto",
         )
-    engine = cast("EngineName", proven[0] if wanted == "auto" else wanted)
+    first = "ort_capi" if many_rows and "ort_capi" in proven else proven[0]
+    engine = cast("EngineName", first if wanted == "auto" else wanted)
     files = {
         path: entry["bytes"]
         for path, entry in manifest["files"].items()

@@ -70,6 +70,17 @@ def test_large_artifacts_are_fetched() -> None:
     assert (small.bundled, large.bundled) == (True, False)
 
 
+def test_batches_run_on_the_engine_with_the_throughput() -> None:
+    # GIVEN a model that both engines run, behind an endpoint and in batches
+    functions = {"predict": {"model": "credit", "http": {}}, "score": {"model": "credit", "objects": {}}}
+    digest, contents = manifest()
+    proven = digest, {**contents, "engines": ["lite", "ort_capi", "ort_python"]}
+    # WHEN they are built
+    predict, score = build(project(functions), {"credit": proven}).functions
+    # THEN the endpoint starts fast, and the batch has the throughput
+    assert (predict.models[0].engine, score.models[0].engine) == ("lite", "ort_capi")
+
+
 def test_an_engine_that_failed_parity_is_refused() -> None:
     asked = project({"predict": {"model": "credit", "http": {}}}, model={"engine": "lite"})
     with pytest.raises(ModelError, match="lite does not run the model credit"):
