@@ -1,11 +1,14 @@
 """Writes a function of `style: chalice` as a project that the `chalice` command deploys, for one stage.
 
-<folder>/app.py, chalicelib/         the app and the Blueprint, as generated
-         vendor/                     the rest of the function's package: runtime, model, engine, hooks
-         requirements.txt            empty: Chalice would resolve wheels again, for the wrong platform
-         .chalice/config.json        memory, timeout, environment of each stage written so far
+<folder>/app.py, chalicelib/           the app and the Blueprint, as generated
+         vendor/                       the rest of the package: runtime, model, engine, hooks
+         requirements.txt              empty: Chalice would resolve wheels again, with all they depend on
+         .python-version               Chalice deploys for the Python that it runs on: it should be this one
+         .chalice/config.json          memory, timeout, environment of each stage written so far
          .chalice/policy-<stage>.json  what the function may do; Chalice derives nothing from the source
          .chalice/merge-<stage>.json   for `chalice package --merge-template`
+
+All of it is written anew at each call, but what Chalice itself keeps in ``.chalice/deployed``.
 """
 
 from __future__ import annotations
