@@ -50,7 +50,7 @@ _TEXTS = (
 
 
 def rows_for(judge: Original, inputs: list[dict[str, Any]]) -> pd.DataFrame:
-    """Give adversarial rows that the original accepts, made from the sample and the signature."""
+    """Give adversarial rows, made from the sample and the signature; the original may raise on some."""
     import pandas as pd
 
     sample = judge.sample
@@ -76,8 +76,7 @@ def rows_for(judge: Original, inputs: list[dict[str, Any]]) -> pd.DataFrame:
         frames.append(tied)
     if not frames:
         return sample.frame.iloc[:0]
-    accepted = [judge.accepted(frame) for frame in frames]
-    return accepted[0] if len(accepted) == 1 else pd.concat(accepted, ignore_index=True)
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
 def _bases(frame: pd.DataFrame) -> list[list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -99,9 +100,10 @@ def build(
     with need("threadpoolctl").threadpool_limits(1):  # single rows are faster without threads
         with _step("find the signature"):
             base = _base_manifest(name, judge)
-            rows, made = _rows(judge, base)
+            gate = _rows(judge, base)
+            rows = gate.frame
             expected = judge.answers(rows)
-            said = {key: values[: len(rows) - made] for key, values in expected.items()}
+            said = {key: values[: gate.sampled] for key, values in expected.items()}
             base["drift"] = drift.reference_of(judge.sample, said)
         chosen = _first_exact(judge, base, rows, expected, limits)
         with _step("check the engines"):
@@ -116,7 +118,7 @@ def build(
         "engines": engines,
         "files": {file: manifests.entry(data) for file, data in files.items()},
     }
-    report = _report(judge, verdicts, len(rows) - made, made, time.monotonic() - started)
+    report = _report(judge, verdicts, gate, time.monotonic() - started)
     return Artifact(manifest=manifest, files=files, report=report)
 
 
@@ -194,23 +196,42 @@ def _base_manifest(name: str, judge: Original) -> dict[str, Any]:
     }
 
 
-def _rows(judge: Original, manifest: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
-    """Give the rows of the gate, the sample's first, and how many of them are made up."""
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of the gate.
+
+    Attributes:
+        frame: The sample's, then those that were made up.
+        sampled: How many are the sample's.
+        raised: How many others the signature admits though the original raises on them.
+    """
+
+    frame: pd.DataFrame
+    sampled: int
+    raised: int
+
+
+def _rows(judge: Original, manifest: Mapping[str, Any]) -> _Rows:
     import pandas as pd
 
     most = max(_FEWEST, min(_MOST, _CELLS // len(judge.sample.dtypes)))
     if isinstance(judge.model, GraphModel):
         most = min(most, _MOST_JUDGED)  # ONNX's reference takes trees row by row
-    frame = judge.accepted(judge.sample.frame.iloc[:most].reset_index(drop=True))
-    if not len(frame):
+    given = judge.sample.frame.iloc[:most].reset_index(drop=True)
+    sampled = judge.accepted(given)
+    if not len(sampled):
         raise ModelError(
             "The model raises on every row of the sample.",
             code="sample-refused",
             mend="give a sample with rows like those that the model was trained on",
         )
-    made = parity.inside(manifest, adversarial.rows_for(judge, manifest["inputs"]))
-    rows = pd.concat([frame, made], ignore_index=True) if len(made) else frame
-    return rows, len(made)
+    admitted = parity.inside(manifest, adversarial.rows_for(judge, manifest["inputs"]))
+    made = judge.accepted(admitted)
+    raised = len(admitted) - len(made)
+    if len(sampled) < len(given):
+        raised += max(0, len(parity.inside(manifest, given)) - len(sampled))
+    frame = pd.concat([sampled, made], ignore_index=True) if len(made) else sampled
+    return _Rows(frame, len(sampled), raised)
 
 
 def _first_exact(
@@ -343,24 +364,41 @@ def _only(engine: str, engines: Sequence[str], verdicts: Sequence[parity.Verdict
 
 
 def _report(
-    judge: Original, verdicts: Sequence[parity.Verdict], sampled: int, made: int, seconds: float
+    judge: Original, verdicts: Sequence[parity.Verdict], gate: _Rows, seconds: float
 ) -> dict[str, Any]:
     from importlib.metadata import version
 
     tools = ["numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx"]
     tools += [name for name in structure.packages(judge.model) if _installed(name)]
-    own = judge.model.judged_by if isinstance(judge.model, GraphModel) else structure.library_name(judge.model)
+    own = (
+        judge.model.judged_by if isinstance(judge.model, GraphModel) else structure.library_name(judge.model)
+    )
     return {
         "format": manifests.FORMAT,
         "judge": own,
-        "rows": {"sample": sampled, "adversarial": made},
-        "engines": {
-            verdict.engine: {"passed": verdict.difference is None, "worst": dict(verdict.worst)}
-            for verdict in verdicts
+        "rows": {
+            "sample": gate.sampled,
+            "adversarial": len(gate.frame) - gate.sampled,
+            "original_raises": gate.raised,
         },
+        "engines": {verdict.engine: _told(verdict) for verdict in verdicts},
         "tools": {"python": platform.python_version(), **{tool: version(tool) for tool in tools}},
         "machine": platform.machine(),
         "seconds": round(seconds, 3),
+    }
+
+
+def _told(verdict: parity.Verdict) -> dict[str, Any]:
+    return {
+        "passed": verdict.difference is None,
+        "worst": dict(verdict.worst),
+        "ties": verdict.ties,
+        "furthest": [
+            {"key": one.key, "row": one.row, "expected": one.expected, "got": one.got, "error": one.error}
+            for one in verdict.furthest
+            if math.isfinite(one.error)
+        ],
+        "pairs": [list(pair) for pair in verdict.pairs],
     }
 
 

@@ -116,8 +116,8 @@ def _signature(document: Mapping[str, Any]) -> list[str] | None:
         inputs = json.loads(text) if isinstance(text, str) else []
     except ValueError:
         return None
-    names = [entry.get("name") for entry in inputs if isinstance(entry, dict)]
-    return names if names and all(isinstance(name, str) for name in names) else None
+    named = [entry["name"] for entry in inputs if isinstance(entry, dict) and "name" in entry]
+    return [str(name) for name in named] if named and len(named) == len(inputs) else None
 
 
 def _example(folder: Path, document: Mapping[str, Any]) -> pd.DataFrame:
@@ -136,7 +136,10 @@ def _example(folder: Path, document: Mapping[str, Any]) -> pd.DataFrame:
         value = json.loads(_inside(folder, name).read_text())
     except ValueError as error:
         raise ModelError(
-            "The folder's input example is not JSON.", code="sample-corrupt", where=str(folder), why=str(error)
+            "The folder's input example is not JSON.",
+            code="sample-corrupt",
+            where=str(folder),
+            why=str(error),
         ) from error
     if isinstance(value, dict) and {"columns", "data"} <= value.keys():
         return pd.DataFrame(value["data"], columns=value["columns"])

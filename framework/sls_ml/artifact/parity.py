@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sls_ml.artifact import manifest as manifests
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     Array = np.ndarray[Any, Any]
+
+
+_FURTHEST, _PAIRS = 5, 240
+"""Rows and pairs of numbers that a verdict keeps for the report."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,18 @@ class Verdict:
         worst: Per answer key the largest error seen: absolute for probabilities, relative to 1 + |y| for
             values, the share of rows that differ for labels.
         difference: The worst row out of tolerance, or None when the engine passed.
+        ties: The rows on which other neighbours at the very same distance were chosen.
+        furthest: The rows with the largest errors, within tolerance or not, worst first.
+        pairs: Numbers of the original with those of the engine, on rows spread over all.
     """
 
     engine: str
     rows: int
     worst: Mapping[str, float] = field(default_factory=dict)
     difference: Difference | None = None
+    ties: int = 0
+    furthest: Sequence[Difference] = ()
+    pairs: Sequence[tuple[float, float]] = ()
 
 
 def rehearse(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Served:
@@ -129,6 +139,9 @@ def judge_engine(
     arrays = outputs(served, manifest, engine, frame)
     worst: dict[str, float] = {}
     found: Difference | None = None
+    furthest: list[Difference] = []
+    pairs: list[tuple[float, float]] = []
+    tied = np.zeros(len(frame), dtype=bool)
     free = _close_calls(expected, tolerance)
     for output in manifest["outputs"]:
         key = output["key"]
@@ -137,27 +150,55 @@ def judge_engine(
             raise EngineError(f"the output {key} has the shape {got.shape}, not {want.shape}")
         if key == "label":
             got = _labels(got, output, judge.classes)
-            pairs = zip(plain_labels(want), got.tolist(), strict=True)
-            differs = np.asarray([str(right) != str(said) for right, said in pairs], dtype=bool)
+            labels = zip(plain_labels(want), got.tolist(), strict=True)
+            differs = np.asarray([str(right) != str(said) for right, said in labels], dtype=bool)
             errors = (differs & ~free).astype(float)
-            worst[key] = float(errors.mean())
+            limit = 0.0
         else:
             got = got.reshape(want.shape)
             errors = _errors(want, got, key)
-            worst[key] = float(errors.max(initial=0.0))
-            errors = np.where(errors <= _limit(key, tolerance), 0.0, errors)
-        if errors.any() and found is None:
-            at = int(errors.argmax())
-            dtypes = [entry["dtype"] for entry in manifest["inputs"]]
-            found = Difference(
-                key=key,
-                row=plain_rows(frame.iloc[at : at + 1], dtypes)[0],
-                expected=_shown(want[at]),
-                got=_shown(got[at]),
-                error=float(errors[at]),
-                rows=int((errors > 0).sum()),
-            )
-    return Verdict(engine, len(frame), worst, found)
+            limit = _limit(key, tolerance)
+        if wrong := np.flatnonzero(errors > limit).tolist():
+            excused = judge.excuses(frame.iloc[wrong], key, got[wrong])
+            tied[wrong] |= excused
+            errors[wrong] = np.where(excused, 0.0, errors[wrong])
+        worst[key] = float(errors.mean() if key == "label" else errors.max(initial=0.0))
+        told = [_difference(frame, manifest, key, want, got, errors, at) for at in _largest(errors)]
+        if errors.max(initial=0.0) > limit and found is None:
+            found = replace(told[0], rows=int((errors > limit).sum()))
+        if key != "label":
+            furthest, pairs = told, _pairs(want, got)
+    return Verdict(engine, len(frame), worst, found, int(tied.sum()), furthest, pairs)
+
+
+def _difference(
+    frame: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    key: str,
+    want: Array,
+    got: Array,
+    errors: Array,
+    at: int,
+) -> Difference:
+    dtypes = [entry["dtype"] for entry in manifest["inputs"]]
+    row = plain_rows(frame.iloc[at : at + 1], dtypes)[0]
+    return Difference(key, row, _shown(want[at]), _shown(got[at]), float(errors[at]), 1)
+
+
+def _largest(errors: Array) -> list[int]:
+    """Give the places of the largest errors, the first of equals first."""
+    order = (-errors).argsort(kind="stable")[:_FURTHEST]
+    return [int(at) for at in order if errors[at] > 0.0]
+
+
+def _pairs(want: Array, got: Array) -> list[tuple[float, float]]:
+    """Give numbers of both side by side, at most so many, spread evenly."""
+    import numpy as np
+
+    both = np.column_stack([want.astype(float).ravel(), got.astype(float).ravel()])
+    both = both[np.isfinite(both).all(axis=1)]
+    chosen = both[:: max(1, -(-len(both) // _PAIRS))]
+    return [(float(left), float(right)) for left, right in chosen.tolist()]
 
 
 def _limit(key: str, tolerance: Tolerance) -> float:

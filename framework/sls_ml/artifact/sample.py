@@ -276,13 +276,8 @@ def _of_graph(model: GraphModel, frame: pd.DataFrame, named: bool) -> Sample:
     columns = {}
     for (name, column), dtype in zip(chosen.items(), model.dtypes, strict=True):
         try:
-            match dtype:
-                case "string":
-                    column = column.astype(object)
-                case "int64" | "bool":
-                    column = column.astype(dtype)
-                case _:
-                    column = column.astype("float64")
+            kind: Any = {"string": "object", "int64": "int64", "bool": "bool"}.get(dtype, "float64")
+            columns[str(name)] = column.astype(kind)
         except (TypeError, ValueError) as error:
             raise ModelError(
                 f"Column {name!r} of the sample holds values that the graph's input of {dtype} cannot take.",
@@ -290,7 +285,6 @@ def _of_graph(model: GraphModel, frame: pd.DataFrame, named: bool) -> Sample:
                 why=" ".join(str(error).split())[:300],
                 mend="give a sample with rows like those that the graph was made for",
             ) from error
-        columns[str(name)] = column
     places = tuple(range(len(columns)))
     return Sample(pd.DataFrame(columns), tuple(model.dtypes), "frame", places, len(places))
 

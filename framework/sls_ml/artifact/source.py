@@ -11,6 +11,7 @@ from sls_ml.artifact.extras import need
 from sls_ml.errors import ModelError, SlsMlError
 
 _KNOWN = ".skops, .joblib, .pkl, .onnx, .ubj, .json, .txt, .cbm, .pt2, .pt and MLflow's folders"
+_LIBRARIES = {".ubj": "xgboost", ".json": "xgboost", ".txt": "lightgbm", ".cbm": "catboost"}
 
 
 def read_model(path: Path, *, trust: bool) -> Any:
@@ -56,24 +57,14 @@ def _read_file(path: Path, *, trust: bool, suffix: str) -> Any:
             from sls_ml.artifact.exporters import onnx
 
             return onnx.read(path)
-        case ".ubj" | ".json":
-            return _of_library("xgboost", path)
-        case ".txt":
-            return _of_library("lightgbm", path)
-        case ".cbm":
-            return _of_library("catboost", path)
-        case ".pt2":
-            _trusted(path, trust, instead="export the model to .onnx")  # PyTorch unpickles parts of it
+        case ".pt2" | ".pt" | ".pth":
+            _trusted(path, trust, instead="export the model to .onnx")  # PyTorch unpickles parts of .pt2 too
             need("torch", extra="torch")
             from sls_ml.artifact.exporters import torch
 
-            return torch.read_program(path)
-        case ".pt" | ".pth":
-            _trusted(path, trust, instead="export the model to .onnx")
-            need("torch", extra="torch")
-            from sls_ml.artifact.exporters import torch
-
-            return torch.read_module(path)
+            return torch.read_program(path) if suffix == ".pt2" else torch.read_module(path)
+        case _ if suffix in _LIBRARIES:
+            return _of_library(_LIBRARIES[suffix], path)
         case _:
             raise ModelError(
                 f"{path.name} is not a model file that this version reads.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sls_ml.artifact.exporters.libraries import Library, library_of
 from sls_ml.artifact.exporters.graph_model import GraphModel
+from sls_ml.artifact.exporters.libraries import Library, library_of
 from sls_ml.errors import ModelError
 
 _TEXT = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")

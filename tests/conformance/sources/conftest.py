@@ -14,7 +14,7 @@ ROWS = 400
 
 @dataclass(frozen=True)
 class Data:
-    """Rows and targets: a matrix with gaps, the same with names and categories, two, three classes, values."""
+    """Rows (a matrix with gaps, the same with names and categories) and targets."""
 
     matrix: np.ndarray[Any, Any]
     frame: pd.DataFrame

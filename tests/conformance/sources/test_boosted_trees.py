@@ -19,9 +19,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from conformance.sources.conftest import Data
 from sls_ml.artifact import Artifact, build
 from sls_ml.errors import ModelError
-from conformance.sources.conftest import Data
 
 XGB = {"n_estimators": 12, "max_depth": 4}
 LGB = {"n_estimators": 12, "verbose": -1, "min_data_per_group": 5, "cat_smooth": 1, "max_cat_to_onehot": 1}
@@ -217,7 +217,9 @@ def test_a_model_of_catboost_from_a_file(data: Data, tmp_path: Path) -> None:
     # THEN classes and column names are those of training
     assert artifact.manifest["classes"] == ["low", "mid", "top"]
     assert [entry["name"] for entry in artifact.manifest["inputs"]] == ["a b", "x", "y", "z"]
-    assert artifact.predict(data.numbers.head(9))["label"] == model.predict(data.numbers.head(9))[:, 0].tolist()
+    assert (
+        artifact.predict(data.numbers.head(9))["label"] == model.predict(data.numbers.head(9))[:, 0].tolist()
+    )
 
 
 def test_early_stopping_counts_for_estimators_alone(data: Data) -> None:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 import skops.io
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sls_ml.artifact import build, load
-from sls_ml.errors import ModelError, ParityError, SlsMlError, UsageError
+from sls_ml.errors import ExternalError, ModelError, ParityError, SlsMlError, UsageError
 
 Matrix = np.ndarray[Any, Any]
 
@@ -133,14 +134,36 @@ def test_a_file_that_holds_no_model(numbers: Matrix, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "extra"), [(".ubj", "xgboost"), (".txt", "lightgbm"), (".cbm", "catboost")]
+    ("suffix", "extra"),
+    [
+        (".ubj", "xgboost"),
+        (".json", "xgboost"),
+        (".txt", "lightgbm"),
+        (".cbm", "catboost"),
+        (".pt", "torch"),
+        (".pt2", "torch"),
+    ],
 )
-def test_formats_that_come_with_an_extra(suffix: str, extra: str, numbers: Matrix, tmp_path: Path) -> None:
-    # GIVEN a file of another library
+def test_formats_that_come_with_an_extra(
+    suffix: str, extra: str, numbers: Matrix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a file of another library, which is not installed
+    monkeypatch.setitem(sys.modules, extra, None)
     (tmp_path / f"model{suffix}").write_bytes(b"x")
     # WHEN it is converted
-    # THEN the extra is named
-    assert extra in str(refusal(ModelError, "model-format", tmp_path / f"model{suffix}", numbers).mend)
+    error = refusal(ExternalError, "extra-missing", tmp_path / f"model{suffix}", numbers, trust=True)
+    # THEN the command that installs it is given
+    assert error.mend == f"pip install 'sls-ml[{extra}]'"
+
+
+@pytest.mark.parametrize("suffix", [".ubj", ".json", ".txt", ".cbm", ".onnx"])
+def test_a_corrupt_file_of_another_library(suffix: str, numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN a file that holds something else
+    (tmp_path / f"model{suffix}").write_bytes(b'{"a": 1}')
+    # WHEN it is converted
+    # THEN the error names the file
+    error = refusal(ModelError, "model-corrupt", tmp_path / f"model{suffix}", numbers)
+    assert error.where == str(tmp_path / f"model{suffix}")
 
 
 def test_an_estimator_that_is_not_fitted(numbers: Matrix) -> None:
@@ -237,14 +260,17 @@ def test_an_unknown_engine(linear: Any, numbers: Matrix) -> None:
     assert "ort_capi" in str(refusal(UsageError, "engine-unknown", linear, numbers, engine="turbo").mend)
 
 
-def test_an_engine_that_does_not_cover_the_graph(texts: list[str]) -> None:
-    # GIVEN a text model, which only ONNX Runtime runs
-    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(
-        texts, ["spam" in text for text in texts]
-    )
+def test_an_engine_that_does_not_cover_the_graph(numbers: Matrix, tmp_path: Path) -> None:
+    # GIVEN a graph with an operator that only ONNX Runtime runs
+    nodes = [onnx.helper.make_node("Celu", ["x"], ["y"], alpha=1.0)]
+    ends = [onnx.helper.make_tensor_value_info(name, 1, ["n", 4]) for name in "xy"]
+    graph = onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    sets = [onnx.helper.make_opsetid("", 18)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=sets, ir_version=9), tmp_path / "model.onnx")
     # WHEN the lite engine is asked for
+    error = refusal(ModelError, "engine-unfit", tmp_path / "model.onnx", numbers + 1, engine="lite")
     # THEN the engines that can are named
-    assert "ort_python" in str(refusal(ModelError, "engine-unfit", model, texts, engine="lite").mend)
+    assert "ort_python" in str(error.mend)
 
 
 def test_rows_outside_the_domain_are_refused(

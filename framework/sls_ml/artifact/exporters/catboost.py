@@ -17,7 +17,7 @@ from sls_ml.artifact.converters.trees import summed_columns
 from sls_ml.errors import ModelError
 
 NAME = "CatBoost"
-PACKAGES = ("catboost",)
+PACKAGES: tuple[str, ...] = ("catboost",)
 
 _IDENTITY = (
     "Expectile",

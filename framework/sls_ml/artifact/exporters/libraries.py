@@ -70,7 +70,7 @@ def library_of(part: object) -> Library | None:
 
 
 def adopted(model: Any, width: Callable[[], int]) -> Any:
-    """Give an estimator for a bare booster, a graph for a module of PyTorch; all others come back as they are.
+    """Give an estimator for a bare booster, a graph for a module of PyTorch, and all others as they are.
 
     Args:
         model: The model.

@@ -17,7 +17,7 @@ from sls_ml.artifact.converters.ensembles import Trees, summed
 from sls_ml.errors import ModelError
 
 NAME = "LightGBM"
-PACKAGES = ("lightgbm",)
+PACKAGES: tuple[str, ...] = ("lightgbm",)
 
 _ZERO = 1.0000000180025095e-35
 """LightGBM takes numbers up to this size for zero."""
@@ -40,7 +40,7 @@ _IDENTITY = (
 _EXPONENT = ("gamma", "poisson", "tweedie")
 
 
-class BoosterRegressor(RegressorMixin, BaseEstimator):
+class BoosterRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A booster as an estimator: its values."""
 
     def __init__(self, booster: Any) -> None:
@@ -56,7 +56,7 @@ class BoosterRegressor(RegressorMixin, BaseEstimator):
         return self.booster.predict(rows)
 
 
-class BoosterClassifier(ClassifierMixin, BaseEstimator):
+class BoosterClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A booster as an estimator: its probabilities, and the number of the likeliest class."""
 
     def __init__(self, booster: Any) -> None:
@@ -90,7 +90,11 @@ def adopted(model: Any) -> Any:
     if not isinstance(model, lightgbm.Booster):
         return model
     name = _Text(model).objective[0]
-    return BoosterClassifier(model) if name in ("binary", "multiclass", "multiclassova") else BoosterRegressor(model)
+    return (
+        BoosterClassifier(model)
+        if name in ("binary", "multiclass", "multiclassova")
+        else BoosterRegressor(model)
+    )
 
 
 def feature_names(model: Any) -> list[str] | None:
@@ -279,7 +283,9 @@ def _tree(block: Mapping[str, str], target: int) -> Trees:
     categorical = (kinds & _CATEGORICAL).astype(bool)
     missing = kinds >> 2 & 3
     # Without missing values in training, NaN counts as zero; a category that is missing goes right.
-    missing_left = np.where(missing == _NO_MISSING, threshold >= 0.0, (kinds & _DEFAULT_LEFT) > 0) & ~categorical
+    missing_left = (
+        np.where(missing == _NO_MISSING, threshold >= 0.0, (kinds & _DEFAULT_LEFT) > 0) & ~categorical
+    )
     none = np.full(leaves, -1, dtype=np.int64)
     left, right = (
         np.append(np.where(side < 0, inner - 1 - side, side), none)

@@ -18,6 +18,7 @@ from sls_ml.errors import ArtifactError, ModelError
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Operator sets that ONNX Runtime has built in; all others come as libraries of code."""
 
+
 def read(path: Path) -> OwnGraph:
     """Read a graph with its external data, after checking all that it names.
 
@@ -99,7 +100,7 @@ def evaluator(model: Any) -> tuple[Evaluate, str]:
         except Exception:  # noqa: BLE001 - it has no common base for what it lacks
             reference = None
         if reference is not None:
-            return lambda feeds: reference.run(None, feeds), "onnx.reference"
+            return lambda feeds: list(reference.run(None, feeds)), "onnx.reference"
     runtime = need("onnxruntime")
     session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return lambda feeds: session.run(None, feeds), "onnxruntime"

@@ -1,4 +1,4 @@
-"""A model that brings its ONNX graph: what its inputs and outputs mean is read from the graph and the sample."""
+"""A model that brings its graph: what inputs and outputs mean is read from the graph and the sample."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 Evaluate = Callable[[dict[str, Array]], Sequence[Array]]
 """What the model itself answers: arrays by input name to one array for each output of the graph."""
 
-_INPUTS = {
+_INPUTS: dict[int, tuple[str, Any]] = {
     TensorProto.DOUBLE: ("float64", np.float64),
     TensorProto.FLOAT: ("float32", np.float32),
     TensorProto.FLOAT16: ("float32", np.float16),
@@ -32,7 +32,7 @@ _INPUTS = {
 }
 """The column's dtype in the manifest, and numpy's of the tensor, for each type of a graph input."""
 
-_DECLARED = {
+_DECLARED: dict[str, int] = {
     "float64": TensorProto.DOUBLE,
     "float32": TensorProto.FLOAT,
     "int64": TensorProto.INT64,
@@ -244,10 +244,8 @@ def _column(column: pd.Series[Any], dtype: Any) -> Array:
     values = column.to_numpy(dtype=np.float64 if np.dtype(dtype).kind == "f" else None)
     with np.errstate(all="ignore"):
         cast = values.astype(dtype)
-    if np.dtype(dtype).kind == "f":
-        wrong = np.isinf(cast) & np.isfinite(values)
-    else:
-        wrong = cast != values
+    floats = np.dtype(dtype).kind == "f"
+    wrong = np.isinf(cast) & np.isfinite(values) if floats else cast != values
     if wrong.any():
         raise ValueError(f"{values[wrong][0]} is no {np.dtype(dtype).name}")
     return cast
@@ -370,7 +368,8 @@ def _adapt(graph: Any, fed: Fed) -> None:
     declared = helper.make_tensor_value_info(name, _DECLARED[dtype], [None, len(fed.columns)])
     front = []
     if len(fed.shape) > 1:
-        shape = helper.make_tensor(f"{name}_shape", TensorProto.INT64, [1 + len(fed.shape)], [-1, *fed.shape])
+        sizes = [-1, *(size or 0 for size in fed.shape)]
+        shape = helper.make_tensor(f"{name}_shape", TensorProto.INT64, [len(sizes)], sizes)
         graph.initializer.append(shape)
         front.append(helper.make_node("Reshape", [name, shape.name], [f"{name}_shaped"]))
     last = front[-1].output[0] if front else name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sls_ml.artifact.converters.ensembles import Floats, Trees, summed
 from sls_ml.errors import ModelError
 
 NAME = "XGBoost"
-PACKAGES = ("xgboost", "xgboost-cpu")
+PACKAGES: tuple[str, ...] = ("xgboost", "xgboost-cpu")
 
 _SAME = (
     "binary:hinge",
@@ -224,8 +225,8 @@ def _texts(values: Sequence[int], ends: Sequence[int]) -> list[str]:
     """Cut categories out of the bytes that XGBoost keeps.
 
     Raises:
-        ModelError: Some are beyond ASCII. XGBoost 3.2 counts characters where it stores bytes, so that it cuts
-            them in the wrong places itself, and what it predicts depends on which others are in the table.
+        ModelError: Some are beyond ASCII. XGBoost 3.2 counts characters where it stores bytes, so that it
+            cuts them in the wrong places, and what it predicts depends on which others are in the table.
     """
     if min(values, default=0) < 0 or max(values, default=0) > 127:
         raise ModelError(
@@ -236,7 +237,7 @@ def _texts(values: Sequence[int], ends: Sequence[int]) -> list[str]:
             mend="name the categories in ASCII, or encode them before the model, and train again",
         )
     text = bytes(values).decode()
-    return [text[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(ends)]
 
 
 def _start(model: Any, objective: str, stored: str, width: int) -> Floats:

@@ -1,0 +1,123 @@
+"""Excuse a neighbour model whose nearest neighbours are tied: which of them counts is nobody's promise.
+
+scikit-learn takes the one that its search met first, an ONNX graph the one that stands first. A row is
+excused only if the tie is proven in exact arithmetic, and a choice among the tied can give the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from sls_ml.artifact import structure
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_NEAR = 1e-9
+"""Neighbours whose computed distances differ by less, relatively, are compared exactly."""
+
+_SLACK = 1e-6
+
+_DISTANCES: dict[str, Callable[[list[Fraction]], Fraction]] = {
+    "euclidean": lambda gaps: sum((gap * gap for gap in gaps), Fraction()),
+    "sqeuclidean": lambda gaps: sum((gap * gap for gap in gaps), Fraction()),
+    "manhattan": lambda gaps: sum(map(abs, gaps), Fraction()),
+    "chebyshev": lambda gaps: max(map(abs, gaps), default=Fraction()),
+}
+"""Exact distances, or their squares, from the gaps in each column."""
+
+
+@dataclass(frozen=True)
+class _Tie:
+    """The neighbours of a row: those that count surely, and those of which only `seats` count."""
+
+    sure: Array
+    tied: Array
+    seats: int
+    weights: Array
+    weight: float
+
+
+def excused(model: Any, rows: Any, key: str, got: Array, classes: list[Any] | None) -> Array:
+    """Tell for each row whether another choice among tied neighbours explains the answer.
+
+    Args:
+        model: The original.
+        rows: The rows, as the original takes them.
+        key: The key of the answer.
+        got: The graph's answers, ``[N]`` or ``[N, C]``.
+        classes: The classes of a classifier.
+    """
+    import numpy as np
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    *before, (_, last) = structure.steps(model)
+    fits = isinstance(last, (KNeighborsClassifier, KNeighborsRegressor))
+    nothing = np.zeros(len(got), dtype=bool)
+    if not fits or last.effective_metric_ not in _DISTANCES or callable(last.weights):
+        return nothing
+    for _, step in before:
+        rows = step.transform(rows)
+    if hasattr(rows, "toarray") or hasattr(last._fit_X, "toarray"):
+        return nothing
+    places = {str(value): at for at, value in enumerate(classes or ())}
+    found = []
+    for row, answer in zip(np.asarray(rows, dtype=float), got, strict=True):
+        tie = _tie(last, row)
+        found.append(tie is not None and _possible(last, tie, key, answer, places))
+    return np.asarray(found, dtype=bool)
+
+
+def _tie(model: Any, row: Array) -> _Tie | None:
+    import numpy as np
+    from sklearn.metrics import pairwise_distances
+
+    known = np.asarray(model._fit_X, dtype=float)
+    distances = pairwise_distances(known, row[None, :], metric=model.effective_metric_).ravel()
+    last = np.sort(distances)[model.n_neighbors - 1]
+    near = np.flatnonzero(np.abs(distances - last) <= _NEAR * (1.0 + last))
+    sure = np.flatnonzero(distances < last - _NEAR * (1.0 + last))
+    measure = _DISTANCES[model.effective_metric_]
+    here = [Fraction(value) for value in row.tolist()]
+    exact = {
+        int(at): measure([Fraction(a) - b for a, b in zip(known[at].tolist(), here, strict=True)])
+        for at in near
+    }
+    edge = sorted(exact.values())[model.n_neighbors - len(sure) - 1]
+    sure = np.append(sure, [at for at, value in exact.items() if value < edge]).astype(int)
+    tied = np.asarray([at for at, value in exact.items() if value == edge])
+    seats = model.n_neighbors - len(sure)
+    if len(tied) <= seats:
+        return None
+    if model.weights == "distance":
+        if distances[sure].min(initial=last) == 0.0:
+            return None
+        return _Tie(sure, tied, seats, 1.0 / distances[sure], float(1.0 / last))
+    return _Tie(sure, tied, seats, np.ones(len(sure)), 1.0)
+
+
+def _possible(model: Any, tie: _Tie, key: str, answer: Any, places: dict[str, int]) -> bool:
+    """Tell whether some choice among the tied gives this answer, by the bounds of what choices give."""
+    import numpy as np
+
+    targets = np.asarray(model._y).reshape(len(model._fit_X), -1)
+    if key in ("label", "probability"):
+        if targets.shape[1] != 1:
+            return False
+        targets = (targets == np.arange(len(places))).astype(float)
+    ordered = np.sort(targets[tie.tied], axis=0)
+    base = (targets[tie.sure] * tie.weights[:, None]).sum(axis=0)
+    low = base + tie.weight * ordered[: tie.seats].sum(axis=0)
+    high = base + tie.weight * ordered[len(ordered) - tie.seats :].sum(axis=0)
+    if key == "label":
+        at = places.get(str(answer))
+        return at is not None and bool((np.delete(low, at) <= high[at] + _SLACK).all())
+    total = tie.weights.sum() + tie.weight * tie.seats
+    value = np.asarray(answer, dtype=float).ravel()
+    slack = _SLACK * (1.0 + np.abs(value))
+    return bool(((value >= low / total - slack) & (value <= high / total + slack)).all())
