@@ -327,6 +327,10 @@ def _show_outputs(output: Output, planned: Plan, outputs: StackOutputs) -> None:
                 output.say(line)
 
 
+_BROUGHT = {"jwt": '"authorization: Bearer $TOKEN"', "key": '"x-api-key: $API_KEY"'}
+"""The header that a caller sends, by ``http.auth``."""
+
+
 def _path(function: Function) -> str:
     return "/predict" if len(function.models) == 1 else f"/models/{function.models[0].name}/predict"
 
@@ -341,7 +345,9 @@ def _request_lines(spec: Project, function: Function, endpoint: str) -> list[str
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(body + "\n", encoding="utf-8")
         body = f"@{file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file}"
-    lines = [story.operate(spec).request_line(endpoint, _path(function), body, signed=signed)]
+    line = story.operate(spec).request_line(endpoint, _path(function), body, signed=signed)
+    brought = _BROUGHT.get(function.http.auth) if function.http else None
+    lines = [f"{line} -H {brought}" if brought else line]
     if signed and spec.stage == LOCAL_STAGE:
         lines.insert(0, f'eval "$(sls-ml local env{here(spec)})"')
     return ["", *lines]

@@ -35,7 +35,7 @@ def run(words: list[str]) -> int:
         typer.main.get_command(app).main(words, prog_name="sls-ml")
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else int(done.code is not None)
-        if code == INTERRUPTED:
+        if code == INTERRUPTED and not {"--follow", "-f"} & set(words):
             sys.stderr.write("stopped; run the same command again to go on\n")
         return code
     except SlsMlError as error:

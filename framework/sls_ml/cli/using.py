@@ -27,6 +27,9 @@ def invoke(
     rows: Annotated[str | None, typer.Option(help="Rows as JSON, @file, or - for standard input.")] = None,
     sample: Annotated[int | None, typer.Option(help="Send so many example rows of the artifact.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model, where the function serves several.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="Sent along: 'x-api-key: ...', or a token.")
+    ] = None,
     project: ProjectOption = HERE,
     stage: StageOption = None,
     json: JsonOption = False,
@@ -47,7 +50,9 @@ def invoke(
     several = len(spec.functions[function].model_names) > 1
     path = f"/models/{chosen}/predict" if several else "/predict"
     with output.working(f"asking {function}"):
-        answer = story.operate(spec).invoke(endpoint, path, body=body, signed=http.auth == "iam")
+        answer = story.operate(spec).invoke(
+            endpoint, path, body=body, headers=_headers(header), signed=http.auth == "iam"
+        )
     text = answer.body.decode("utf-8", "replace")
     if answer.status >= 500:
         raise ExternalError(
@@ -59,7 +64,10 @@ def invoke(
         )
     if answer.status >= 400:
         raise UsageError(
-            f"the function refused the request ({answer.status})", code="request-refused", why=_reason(text)
+            f"the function refused the request ({answer.status})",
+            code="request-refused",
+            why=_reason(text),
+            mend=_WAYS_IN[http.auth] if answer.status in {401, 403} else None,
         )
     document = jsonlib.loads(text)
     output.document(document)
@@ -178,6 +186,26 @@ def _request(spec: Project, model: str, rows: str | None, sample: int | None) ->
     if isinstance(value, dict) and "rows" in value:
         return value
     return {"rows": value if isinstance(value, list) else [value]}
+
+
+_WAYS_IN = {
+    "iam": "use credentials that the function's invoke policy is attached to",
+    "jwt": '--header "authorization: Bearer $TOKEN"',
+    "key": '--header "x-api-key: $API_KEY"; the stack\'s outputs name the secret that holds it',
+    "public": "look at `sls-ml logs`",
+}
+"""What a caller must bring, by ``http.auth``."""
+
+
+def _headers(given: list[str] | None) -> dict[str, str]:
+    """Headers as curl takes them."""
+    headers = {}
+    for text in given or ():
+        name, colon, value = text.partition(":")
+        if not colon or not name.strip():
+            raise UsageError(f"{text!r} is not a header", code="header-format", mend="say 'name: value'")
+        headers[name.strip()] = value.strip()
+    return headers
 
 
 def _text(rows: str) -> str:

@@ -125,6 +125,35 @@ def test_a_killed_cloud_is_made_again_by_a_deploy(copy: Copy) -> None:
     assert answered(folder)
 
 
+def test_a_cloud_without_room_says_so_and_a_new_one_goes_on(copy: Copy) -> None:
+    # GIVEN a cloud that cannot write files of more than 100 kB, as on a full disk
+    folder = copy("full")
+    command = ["-m", "sls_ml", "deploy", *LOCAL]
+    limited = (
+        "import os, resource, sys; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+        f"os.execv(sys.executable, [sys.executable, *{command!r}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    # THEN the deploy fails and says why
+    assert done.returncode == 6, done.stderr
+    assert "the embedded cloud cannot go on: [Errno 27] File too large" in done.stderr
+    # WHEN there is room again
+    assert run(folder, "local", "down").code == 0
+    # THEN the same command goes through
+    done = run(folder, "deploy", *LOCAL)
+    assert done.code == 0, done.err
+    assert answered(folder)
+
+
 def test_two_projects_and_a_copied_one_stand_side_by_side(copy: Copy) -> None:
     # GIVEN a deployed project, and a copy of its folder with the running cloud's files
     one = copy("one")
