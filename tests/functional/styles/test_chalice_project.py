@@ -15,7 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
+from boto3 import Session
 from chalice.test import Client
+from moto.server import ThreadedMotoServer
 from tests.functional.styles.conftest import ROW, deployment, forget_modules, function, generate
 
 from sls_ml.errors import UnsupportedError, UsageError
@@ -63,12 +65,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("chalice"), what)
 
 
-def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(project: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
         [sys.executable, CHALICE, *words],
         cwd=project,
-        env=environment | {"AWS_DEFAULT_REGION": "eu-west-1"},
+        env=environment | {"AWS_DEFAULT_REGION": "eu-west-1"} | variables,
         capture_output=True,
         text=True,
         timeout=120,
@@ -164,6 +166,34 @@ def test_chalice_package_gives_a_template_that_holds_what_the_spec_says(project:
     assert any(name.startswith("artifacts/linear-1/") for name in names)
     assert "sls_ml_runtime/serve.py" in names
     assert "handler.py" not in names
+
+
+def test_chalice_deploy_makes_role_and_function_of_the_spec(project: Path) -> None:
+    # GIVEN what moto has of AWS: all but the import of a REST API whose document has no description
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    here = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_MAX_ATTEMPTS": "1"} | credentials
+    session = Session(*credentials.values(), region_name="eu-west-1")
+    try:
+        # WHEN the project is deployed
+        done = run(project, "deploy", "--stage", "dev", **here)
+        made = session.client("lambda", endpoint_url=here["AWS_ENDPOINT_URL"])
+        settings = made.get_function_configuration(FunctionName="risk-predict-dev")
+        roles = session.client("iam", endpoint_url=here["AWS_ENDPOINT_URL"])
+        granted = roles.get_role_policy(
+            RoleName=settings["Role"].rpartition("/")[2], PolicyName="risk-predict-dev-api_handler"
+        )
+    finally:
+        moto.stop()
+    # THEN it comes as far as that
+    assert "ImportRestApi" in done.stderr
+    # AND the function has the settings of the spec, and a role with exactly its policy
+    assert (settings["Handler"], settings["MemorySize"], settings["Timeout"]) == ("app.app", 512, 10)
+    assert settings["Environment"]["Variables"]["GREETING"] == "hello"
+    written = json.loads((project / ".chalice" / "policy-dev.json").read_text("utf-8"))
+    assert granted["PolicyDocument"] == written
 
 
 def test_routes_want_a_signature_unless_the_spec_says_public(
