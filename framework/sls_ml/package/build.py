@@ -22,7 +22,7 @@ from sls_ml.package.model import Package, PackagedFile
 from sls_ml.package.targets import Target
 from sls_ml.spec.model import Architecture, ProviderName, PythonVersion
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: raise it when the same inputs give another package."""
 
 KEPT = 8
@@ -68,7 +68,8 @@ def build(
     )
     settings = content.settings(source)
     interpreter = interpreters.find(target.python)
-    sources = [*content.function_files(source), *content.runtime_files(runtime, settings.runtime_digest)]
+    runtime_files, unused = _runtime(runtime, settings)
+    sources = [*content.function_files(source), *runtime_files]
     wheels_key = _wheels_key(source / REQUIREMENTS, target, settings, interpreter)
     digests = {f"file {source.path}": _sha256(source.file.read_bytes()) for source in sources}
     key = _key({"wheels": wheels_key} | digests)
@@ -82,6 +83,8 @@ def build(
             kept = cache / "wheels" / f"wheels-{wheels_key[:16]}.zip"
             part = _wheels(source / REQUIREMENTS, kept, target, settings, interpreter, alternatives)
             _check_paths(source / REQUIREMENTS, sources, part, settings)
+            pruned = sorted((*part.pruned, *unused), key=lambda file: file.path)
+            part = replace(part, pruned=tuple(pruned))
             package = _write(function.name, path, sources, part, target, interpreter)
             _forget_old(path)
     except OSError as error:
@@ -94,6 +97,24 @@ def build(
         ) from error
     preflight.check(package, limits)
     return package
+
+
+def _runtime(runtime: Path, settings: Settings) -> tuple[list[Source], list[PackagedFile]]:
+    """The files of the runtime that the function needs, and those that it never reads."""
+    kept, unused = [], []
+    for source in content.runtime_files(runtime, settings.runtime_digest):
+        why = prune.unused(
+            source.path.removeprefix(f"{content.RUNTIME}/"),
+            settings.engines,
+            scores=settings.scores,
+            fetches=settings.fetches,
+            page=settings.page,
+        )
+        if why is None:
+            kept.append(source)
+        else:
+            unused.append(PackagedFile(source.path, source.file.stat().st_size, source.origin, why))
+    return kept, unused
 
 
 def _wheels(

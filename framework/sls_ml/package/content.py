@@ -41,10 +41,22 @@ class Bundled:
 
 @dataclass(frozen=True)
 class Settings:
-    """What packaging reads of a function's config.json."""
+    """What packaging reads of a function's config.json.
+
+    Attributes:
+        engines: The engines of its models.
+        bundled: The models that ride in the package.
+        fetches: Whether there are others, which it fetches when it starts.
+        scores: Whether it scores objects; else it answers requests.
+        page: Whether it serves a page about its models.
+        runtime_digest: The runtime that it was generated for.
+    """
 
     engines: frozenset[EngineName]
     bundled: tuple[Bundled, ...]
+    fetches: bool
+    scores: bool
+    page: bool
     runtime_digest: str
 
 
@@ -67,6 +79,9 @@ def settings(source: Path) -> Settings:
                 for name, model in sorted(models.items())
                 if model["bundled"]
             ),
+            fetches=not all(model["bundled"] for model in models.values()),
+            scores=config["kind"] == "objects",
+            page=bool((config["http"] or {}).get("page")),
             runtime_digest=config["runtime"]["digest"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""What of a wheel a function never reads, as tables: path pattern, and why it can go."""
+"""What of wheels and runtime a function never reads, as tables: path pattern, and why it can go."""
 
 from __future__ import annotations
 
@@ -79,6 +79,32 @@ def reason(path: str, engines: Collection[EngineName]) -> str | None:
     if any(fnmatchcase(path, pattern) for pattern in _C_LIBRARY):
         return None if "ort_capi" in engines else "no engine of this function loads the C library"
     return None if "ort_python" in engines else "no engine of this function loads the Python API"
+
+
+def unused(
+    path: str, engines: Collection[EngineName], *, scores: bool, fetches: bool, page: bool
+) -> str | None:
+    """Why a file of the runtime is left out of a function's package; None to keep it.
+
+    Args:
+        path: The path below the runtime's folder.
+        engines: The engines of the function's models.
+        scores: Whether the function scores objects.
+        fetches: Whether it fetches models when it starts.
+        page: Whether it serves a page about its models.
+    """
+    for patterns, needed, why in (
+        (("engines/lite.py", "engines/lite_ops/*"), "lite" in engines, "no model runs on this engine"),
+        (("engines/ort_capi.py",), "ort_capi" in engines, "no model runs on this engine"),
+        (("engines/ort_python.py",), "ort_python" in engines, "no model runs on this engine"),
+        (("score.py", "scorer.py", "aws_objects.py"), scores, "the function scores no objects"),
+        (("fetch.py",), fetches, "the models ride in the package"),
+        (("s3.py",), scores or fetches, "the function reads nothing from S3"),
+        (("page.py", "page.html"), page, "the function serves no page"),
+    ):
+        if not needed and any(fnmatchcase(path, pattern) for pattern in patterns):
+            return why
+    return None
 
 
 def missing(paths: Iterable[str], engines: Collection[EngineName]) -> tuple[str, EngineName] | None:

@@ -92,6 +92,7 @@ class Project:
             "project": "demo",
             "function": "predict",
             "kind": "http",
+            "http": {"page": False},
             "models": {"tumour": model},
             "runtime": {"version": "0.1.0", "digest": runtime or content.tree_digest(RUNTIME)},
         }

@@ -1,0 +1,51 @@
+"""Which files of the runtime ride along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sls_ml.package import prune
+
+
+def test_a_function_brings_the_runtime_that_it_uses(make: Callable[..., Any]) -> None:
+    # GIVEN a function that answers requests with the lite engine, its model beside it
+    project = make()
+    project.configure("lite")
+    # WHEN it is packaged
+    built = project.build()
+    names = {file.path for file in built.files}
+    # THEN the engine is there, and what it never reads is listed with the reason
+    assert "sls_ml_runtime/engines/lite.py" in names
+    left = {file.path: file.why for file in built.pruned}
+    assert left["sls_ml_runtime/engines/ort_capi.py"] == "no model runs on this engine"
+    assert left["sls_ml_runtime/score.py"] == "the function scores no objects"
+    assert left["sls_ml_runtime/page.html"] == "the function serves no page"
+    assert {"sls_ml_runtime/s3.py", "sls_ml_runtime/fetch.py"} <= left.keys()
+    # THEN nothing is in both, bytecode included
+    assert not {path.rpartition("/")[2].removesuffix(".py") for path in left} & {
+        path.rpartition("/")[2].partition(".")[0] for path in names if path.endswith(".pyc")
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "settings"),
+    [
+        ("engines/ort_python.py", {"engines": {"ort_python"}}),
+        ("engines/lite_ops/trees.py", {"engines": {"lite"}}),
+        ("fetch.py", {"fetches": True}),
+        ("s3.py", {"fetches": True}),
+        ("s3.py", {"scores": True}),
+        ("scorer.py", {"scores": True}),
+        ("page.html", {"page": True}),
+        ("serve.py", {}),
+        ("dialects/csv_rows.py", {}),
+    ],
+)
+def test_what_a_function_uses_stays(path: str, settings: dict[str, Any]) -> None:
+    # GIVEN a function that uses a file THEN there is no reason to leave it out
+    unused: Callable[..., str | None] = prune.unused
+    asked = {"engines": set(), "scores": False, "fetches": False, "page": False} | settings
+    assert unused(path, asked.pop("engines"), **asked) is None
