@@ -36,19 +36,24 @@ DTYPES = {
 }
 
 
+def feeds(rows: list[dict]) -> dict[str, np.ndarray]:
+    """The model's inputs."""
+    table = [list(row.values()) for row in rows]
+    arrays, first = {}, 0
+    for tensor in session.get_inputs():
+        width = 1 if len(tensor.shape) == 1 else tensor.shape[1]
+        block = np.array([row[first : first + width] for row in table], dtype=DTYPES[tensor.type])
+        arrays[tensor.name] = block[:, 0] if len(tensor.shape) == 1 else block
+        first += width
+    return arrays
+
+
 @app.post("/predict")
 @tracer.capture_method
 def predict() -> dict:
     """Predict rows: all values in the order of the model's inputs."""
     rows = app.current_event.json_body["rows"]
-    table = [list(row.values()) for row in rows]
-    feeds, first = {}, 0
-    for tensor in session.get_inputs():
-        width = 1 if len(tensor.shape) == 1 else tensor.shape[1]
-        block = np.array([row[first : first + width] for row in table], dtype=DTYPES[tensor.type])
-        feeds[tensor.name] = block[:, 0] if len(tensor.shape) == 1 else block
-        first += width
-    outputs = session.run(None, feeds)
+    outputs = session.run(None, feeds(rows))
     metrics.add_metric(name="rows", unit=MetricUnit.Count, value=len(rows))
     logger.info("predicted", extra={"rows": len(rows)})
     return {
