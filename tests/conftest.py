@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ["SLS_ML_STAGE"] = "dev"  # under which functions in this process count what they do
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -8,6 +8,7 @@ and the phases of the start are properties, not dimensions. Nothing of a payload
 from __future__ import annotations
 
 import json
+import os
 import sys
 from time import time
 
@@ -23,8 +24,13 @@ _FRAMES = 8
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
+def stage_namespace(project: str) -> str:
+    """The namespace of a project's metrics at the environment's stage: ``sls-ml/<project>/<stage>``."""
+    return f"sls-ml/{project}/{os.environ['SLS_ML_STAGE']}"
+
+
 def document(
-    project: str,
+    namespace: str,
     dimensions: Mapping[str, str],
     values: Mapping[str, float],
     properties: Mapping[str, Any],
@@ -33,14 +39,14 @@ def document(
     """An EMF document: what CloudWatch reads as metrics when it stands alone on a line of the log.
 
     Args:
-        project: The namespace is ``sls-ml/<project>``.
+        namespace: Where the metrics are counted.
         dimensions: Names and values of the one dimension set.
         values: Metric name to value; `latency` and `init` are milliseconds, the others counts.
         properties: Further facts for queries over the log; they cost no metric.
         timestamp: Milliseconds since 1970.
     """
     metrics = [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values]
-    directive = {"Namespace": f"sls-ml/{project}", "Dimensions": [[*dimensions]], "Metrics": metrics}
+    directive = {"Namespace": namespace, "Dimensions": [[*dimensions]], "Metrics": metrics}
     emf = {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}
     numbers = {name: [float(value)] for name, value in values.items()}
     return {"_aws": emf, **dimensions, **properties, **numbers}
@@ -53,10 +59,11 @@ class Metrics:
         service: The service whose requests are counted.
     """
 
-    __slots__ = ("_cold", "_service")
+    __slots__ = ("_cold", "_namespace", "_service")
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._namespace = stage_namespace(service.config["project"])
         self._cold = True
 
     def write(self, reply: Reply, *, alias: str, request_id: str) -> None:
@@ -104,7 +111,7 @@ class Metrics:
             line["error"] = type(reply.error).__name__
             line["at"] = _frames(reply.error)
         dimensions = {"function": config["function"], "alias": alias}
-        emf = document(config["project"], dimensions, values, properties, now)
+        emf = document(self._namespace, dimensions, values, properties, now)
         sys.stdout.write(f"{_encode(line)}\n{_encode(emf)}\n")
         sys.stdout.flush()
 
@@ -113,7 +120,7 @@ def write_failed_init(project: str, function: str, error: Exception) -> None:
     """Count a start that failed, so that an alarm can tell a refused artifact from a quiet function."""
     values = {"init_failed": 1}
     properties = {"error": type(error).__name__, "reason": str(error)}
-    emf = document(project, {"function": function}, values, properties, int(time() * 1000))
+    emf = document(stage_namespace(project), {"function": function}, values, properties, int(time() * 1000))
     sys.stdout.write(_encode(emf) + "\n")
     sys.stdout.flush()
 

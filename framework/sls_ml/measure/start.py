@@ -164,6 +164,7 @@ def variables(subject: Subject) -> dict[str, str]:
     root, libraries = str(subject.folder), str(subject.runtime.libraries)
     python = ".".join(subject.runtime.python.split(".")[:2])
     return {
+        "SLS_ML_STAGE": "measured",
         **subject.environment,
         "AWS_ACCESS_KEY_ID": "measured",
         "AWS_SECRET_ACCESS_KEY": "measured",  # boto3 looks for credentials as soon as a client is made

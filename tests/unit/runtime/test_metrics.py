@@ -37,7 +37,7 @@ def test_counts_a_request(service: Service, stored: Any, capsys: Any) -> None:
 
     # AND the document counts it, with the start and its phases
     directive = emf["_aws"]["CloudWatchMetrics"][0]
-    assert (directive["Namespace"], directive["Dimensions"]) == ("sls-ml/risk", [["function", "alias"]])
+    assert (directive["Namespace"], directive["Dimensions"]) == ("sls-ml/risk/dev", [["function", "alias"]])
     names = [metric["Name"] for metric in directive["Metrics"]]
     assert names == ["requests", "rows", "latency", "rejected", "failed", "cold_start", "init"]
     assert (emf["function"], emf["alias"], emf["rows"], emf["init"]) == ("predict", "live", [2.0], [22.0])
@@ -100,7 +100,7 @@ def test_counts_a_failed_start(capsys: Any) -> None:
 @pytest.mark.parametrize("values", [{"requests": 1, "latency": 2.5}, {"init_failed": 1}])
 def test_documents_equal_those_of_powertools(values: dict[str, float]) -> None:
     # GIVEN Powertools with the same metrics, dimensions and properties
-    theirs = EphemeralMetrics(namespace="sls-ml/risk")
+    theirs = EphemeralMetrics(namespace="sls-ml/risk/dev")
     for name, value in values.items():
         theirs.add_metric(name, MetricUnit.Milliseconds if name == "latency" else MetricUnit.Count, value)
     theirs.add_dimension("function", "predict")
@@ -111,7 +111,7 @@ def test_documents_equal_those_of_powertools(values: dict[str, float]) -> None:
     # WHEN ours is made at the same time
     timestamp = expected["_aws"]["Timestamp"]
     dimensions = {"function": "predict", "alias": "live"}
-    ours = metrics.document("risk", dimensions, values, {"digest": "0123"}, timestamp)
+    ours = metrics.document("sls-ml/risk/dev", dimensions, values, {"digest": "0123"}, timestamp)
 
     # THEN both say the same
     for entry in expected["_aws"]["CloudWatchMetrics"][0]["Metrics"]:

@@ -145,10 +145,10 @@ def test_an_object_that_arrives_is_scored_and_counted(
     assert answer == {"batchItemFailures": []}
     keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket="risk-data", Prefix="score/out/")["Contents"]]
     assert [key.rsplit("/", 1)[1] for key in keys] == ["manifest.json", "part-00000.csv", "part-00000.jsonl"]
-    # AND counted under the function and its alias, in the project's namespace
+    # AND counted under the function and its alias, in the stage's namespace
     document = emf(capsys.readouterr().out)
     directive = document["_aws"]["CloudWatchMetrics"][0]
-    assert directive["Namespace"] == "sls-ml/risk"
+    assert directive["Namespace"] == "sls-ml/risk/dev"
     assert directive["Dimensions"] == [["function", "alias"]]
     assert (document["function"], document["alias"]) == ("score", "live")
     assert (document["objects"], document["rows"], document["rejected_rows"]) == ([1.0], [3.0], [1.0])

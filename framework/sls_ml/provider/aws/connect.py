@@ -25,4 +25,5 @@ def operate(target: Target, project: str, stage: str) -> AwsOperations:
     from sls_ml.provider.aws.client import Client
     from sls_ml.provider.aws.operations import AwsOperations
 
-    return AwsOperations(Client(target), names.stack_name(project, stage), project)
+    namespace = names.metrics_namespace(project, stage)
+    return AwsOperations(Client(target), names.stack_name(project, stage), namespace)

@@ -63,7 +63,7 @@ class Watch:
     """Finds the metrics of one function of a deployment."""
 
     def __init__(self, deployment: Deployment, function: Function) -> None:
-        self._project = deployment.project
+        self._namespace = names.metrics_namespace(deployment.project, deployment.stage)
         self._function = function
         stack = names.stack_name(deployment.project, deployment.stage)
         self._name = names.function_name(stack, function.name)
@@ -114,7 +114,7 @@ class Watch:
         dimensions: dict[str, Value] = {"function": self._function.name}
         if alias:
             dimensions["alias"] = names.ALIAS
-        return Metric(f"sls-ml/{self._project}", name, dimensions, statistic)
+        return Metric(self._namespace, name, dimensions, statistic)
 
     def _lambda(self, name: str, statistic: str, *, alias: bool = False) -> Metric:
         dimensions: dict[str, Value] = {"FunctionName": self._name}

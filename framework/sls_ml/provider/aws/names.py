@@ -71,6 +71,11 @@ def invoke_policy_name(stack: str, function: str, region: str) -> str:
     return fitted(f"{stack}-{function}-invoke-{region}", POLICY_NAME_LENGTH)
 
 
+def metrics_namespace(project: str, stage: str) -> str:
+    """Where the functions of one stage count what they do, as sls_ml_runtime/metrics.py writes it."""
+    return f"sls-ml/{project}/{stage}"
+
+
 def alarm_name(stack: str, function: str, signal: str) -> str:
     """Name of a function's alarm about one signal."""
     return fitted(f"{stack}-{function}-{signal}", ALARM_NAME_LENGTH)

@@ -43,13 +43,13 @@ class AwsOperations:
     Args:
         client: The session with AWS.
         stack: Name of the stack.
-        project: Name of the project, under which its functions count what they do.
+        namespace: Where its functions count what they do.
     """
 
-    def __init__(self, client: Client, stack: str, project: str) -> None:
+    def __init__(self, client: Client, stack: str, namespace: str) -> None:
         self._client = client
         self._stack = stack
-        self._project = project
+        self._namespace = namespace
 
     def invoke(
         self,
@@ -185,7 +185,7 @@ class AwsOperations:
                 "Id": key,
                 "MetricStat": {
                     "Metric": {
-                        "Namespace": "AWS/Lambda" if from_lambda else f"sls-ml/{self._project}",
+                        "Namespace": "AWS/Lambda" if from_lambda else self._namespace,
                         "MetricName": metric,
                         "Dimensions": [
                             {"Name": name, "Value": value}

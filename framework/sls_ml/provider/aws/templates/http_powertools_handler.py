@@ -36,7 +36,7 @@ START = dict(SERVICE.init)  # milliseconds of its phases; told with the first re
 
 LOGGER = Logger(service="$function")
 # The alarms watch function and alias; no service, or POWERTOOLS_SERVICE_NAME would be a third.
-METRICS = Metrics(namespace="sls-ml/$project", service="")
+METRICS = Metrics(namespace=f"sls-ml/$project/{os.environ['SLS_ML_STAGE']}", service="")
 
 
 @LOGGER.inject_lambda_context(log_event=False)

@@ -45,7 +45,7 @@ RESULTS = S3Results(S3, os.environ["SLS_ML_TO"])
 PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 LOGGER = Logger(service="$function")
 # The alarms watch function and alias; no service, or POWERTOOLS_SERVICE_NAME would be a third.
-METRICS = Metrics(namespace="sls-ml/$project", service="")
+METRICS = Metrics(namespace=f"sls-ml/$project/{os.environ['SLS_ML_STAGE']}", service="")
 
 
 @METRICS.log_metrics
