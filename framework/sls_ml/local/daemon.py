@@ -92,6 +92,7 @@ class Cloud:
         mount("codedeploy", "codedeploy", checks.operations(), at.account, checks.resource)
         moto_mends.keep_queue_policies()
         moto_mends.ask_queue_policies()
+        moto_mends.tell_event_bridge()
 
     def _assume(self, role: str, session: str) -> Mapping[str, str]:
         """Credentials of a role, as Lambda gives them to a function."""

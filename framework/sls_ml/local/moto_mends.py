@@ -10,7 +10,9 @@ import time
 import uuid
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.events.models import Rule
+from moto.s3.responses import S3Response
 from moto.sqs.models import Queue, sqs_backends
 
 from sls_ml.local.authorisation import allows, statements_of
@@ -57,6 +59,22 @@ def ask_queue_policies() -> None:
         deliver(rule, name, _as_aws_writes_it(event), group_id)
 
     moto._send_to_sqs_queue = ask_first
+
+
+def tell_event_bridge() -> None:
+    """Say of a bucket that it tells EventBridge of its objects; moto leaves that out of its answer."""
+    moto: Any = S3Response
+    answer = moto.get_bucket_notification
+
+    def told(response: Any) -> Any:
+        found = response.backend.get_bucket_notification_configuration(response.bucket_name)
+        if found and found.event_bridge is not None:
+            serialized = response.serialized
+            more: dict[str, Any] = {"EventBridgeConfiguration": {}}
+            response.serialized = lambda result: serialized(ActionResult({**result.result, **more}))
+        return answer(response)
+
+    moto.get_bucket_notification = told
 
 
 def _as_aws_writes_it(event: dict[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,10 @@ class Stacks:
         if token is None:
             kind = self._make_way(stack) if stack is not None else "CREATE"
             token = self._create_change_set(rendered, kind, adopt=adopt)
-        failure, raw = self._change_set(rendered.stack, token)
+        try:
+            failure, raw = self._change_set(rendered.stack, token)
+        except MissingError as error:
+            raise _stale(rendered.stack) from error
         if failure is None:
             return Changes(items=tuple(stack_changes.changes(raw)), token=token, stack=rendered.stack)
         with translated("deleting a change set"):
@@ -145,10 +148,13 @@ class Stacks:
             after = self._before_operation(stack.id)
         else:
             after = self._newest_event(stack.id)
-            with translated(f"deploying {changes.stack}"):
-                self._client.cloudformation.execute_change_set(
-                    StackName=changes.stack, ChangeSetName=changes.token
-                )
+            try:
+                with translated(f"deploying {changes.stack}"):
+                    self._client.cloudformation.execute_change_set(
+                        StackName=changes.stack, ChangeSetName=changes.token
+                    )
+            except MissingError as error:
+                raise _stale(changes.stack) from error
         yield from self._follow(stack, after, _SETTLED)
 
     def delete(self, stack: Stack) -> Iterator[Progress]:
