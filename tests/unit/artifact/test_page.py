@@ -1,0 +1,101 @@
+"""The page of an artifact: whole in one file, whatever the names are, for artifacts of older versions too."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import StandardScaler
+
+from sls_ml.artifact import Artifact, build
+from sls_ml.artifact.page import render
+
+Matrix = np.ndarray[Any, Any]
+
+
+class Outline(HTMLParser):
+    """Checks that tags are closed in order, and collects the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        """Open a tag."""
+        self.tags.add(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close the last one."""
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        """A tag that is closed at once."""
+        self.tags.add(tag)
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text."""
+        self.text.append(data)
+
+
+def outline(page: str) -> Outline:
+    parser = Outline()
+    parser.feed(page)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+def test_the_page_needs_nothing_else(credit: Any, people: pd.DataFrame) -> None:
+    # GIVEN an artifact of a classifier
+    artifact = build(credit, people, name="credit")
+    # WHEN it is shown
+    page = render(artifact)
+    # THEN the page is whole, loads nothing and runs nothing
+    found = outline(page)
+    assert not found.tags & {"script", "link", "img", "iframe"}
+    assert not re.search(r"https?:|url\(|@import", page)
+    # AND says what the artifact is
+    text = " ".join(found.text)
+    for word in (artifact.digest, "income", "Bern", "ort_capi", "probability", "LogisticRegression"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    "model", [LinearRegression(), KNeighborsRegressor(), KMeans(2, n_init=1), StandardScaler()]
+)
+def test_every_kind_has_a_page(model: Any, numbers: Matrix) -> None:
+    # GIVEN an artifact of any kind
+    artifact = build(model.fit(numbers, numbers[:, 0]), numbers, name="m")
+    # WHEN it is shown
+    # THEN the page is whole
+    assert "<svg" in render(artifact)
+    outline(render(artifact))
+
+
+def test_names_are_text_and_nothing_more(numbers: Matrix) -> None:
+    # GIVEN a column that is called like a tag
+    frame = pd.DataFrame(numbers, columns=["<script>alert(1)</script>", "b&b", 'c"', "d"])
+    artifact = build(LinearRegression().fit(frame, numbers[:, 0]), frame, name="m")
+    # WHEN it is shown
+    # THEN it stays text
+    assert "script" not in outline(render(artifact)).tags
+
+
+def test_a_report_of_an_older_version_is_enough(numbers: Matrix) -> None:
+    # GIVEN an artifact without a report and without a reference for drift
+    artifact = build(LinearRegression().fit(numbers, numbers[:, 0]), numbers, name="m")
+    manifest = {key: value for key, value in artifact.manifest.items() if key != "drift"}
+    # WHEN it is shown
+    # THEN what is not known is left out
+    outline(render(Artifact(manifest=manifest, files=artifact.files, report={})))
