@@ -62,6 +62,9 @@ def convert(
 def inspect(
     model: Annotated[str, typer.Argument(help="A model of the spec, or the address of an artifact.")],
     *,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it as one page that needs nothing else.")
+    ] = None,
     project: ProjectOption = HERE,
     stage: StageOption = None,
     json: JsonOption = False,
@@ -77,15 +80,23 @@ def inspect(
         known("model", model, spec.models)
         with output.working(f"converting {model}"):
             artifact = load(str(convert_model(spec, model).folder))
+    if html is not None:
+        from sls_ml.artifact.page import render
+
+        html.write_text(render(artifact), encoding="utf-8")
     document: dict[str, Any] = {
         "name": artifact.name,
         "digest": artifact.digest,
         "bytes": artifact.bytes,
         "manifest": artifact.manifest,
         "report": artifact.report,
+        "html": None if html is None else str(html),
     }
     output.document(document)
     if json:
+        return
+    if html is not None:
+        output.say(f"wrote {html}")
         return
     _show_artifact(output, artifact)
 
