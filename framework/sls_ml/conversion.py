@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,16 @@ class Converted:
     fresh: bool
 
 
-def convert(project: Project, name: str, *, again: bool = False) -> Converted:
+def convert(
+    project: Project, name: str, *, again: bool = False, show: Callable[[str], object] | None = None
+) -> Converted:
     """Convert one model unless its file, sample, settings and the tools are what they were.
 
     Args:
         project: The checked spec.
         name: The model's name in the spec.
         again: Convert even when nothing changed.
+        show: Told what is being done.
 
     Raises:
         ModelError: The model file or the sample cannot be used.
@@ -64,12 +67,17 @@ def convert(project: Project, name: str, *, again: bool = False) -> Converted:
     if not again and (known := _recorded(record)) and _whole(project.artifacts_folder / name / known):
         return find(project, name, known)
 
-    from sls_ml.artifact import build
+    from sls_ml.artifact import build, stages
+
+    def begin(part: str) -> None:
+        if show:
+            show(f"{name}: {part}")
 
     try:
-        artifact = build(
-            source, sample, name=name, tolerance=model.tolerance, trust=model.trust, engine=model.engine
-        )
+        with stages.heard_by(begin):
+            artifact = build(
+                source, sample, name=name, tolerance=model.tolerance, trust=model.trust, engine=model.engine
+            )
     except (ModelError, ParityError) as error:
         error.where = error.where or f"models.{name}: {model.source}, {model.sample}"
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -44,8 +44,8 @@ class Narrator(Protocol):
     def warn(self, text: str) -> None:
         """Something the user should know though the work goes on."""
 
-    def working(self, text: str) -> AbstractContextManager[object]:
-        """Show that something takes a while, for as long as the context lasts."""
+    def working(self, text: str) -> AbstractContextManager[Callable[[str], object]]:
+        """Show that something takes a while, for as long as the context lasts; yields what tells more."""
 
     def follow(self, steps: Iterable[Progress], *, work: str | None = None, total: int | None = None) -> None:
         """Exhaust long work and show it: step by step, or counted where `work` names it."""
@@ -83,8 +83,8 @@ def prepare(project: Project, *, frozen: bool, narrator: Narrator) -> Prepared:
     else:
         models = {}
         for name in project.models:
-            with narrator.working(f"converting {name} and comparing it with the original"):
-                models[name] = convert(project, name)
+            with narrator.working(f"{name}: looking for changes") as show:
+                models[name] = convert(project, name, show=show)
             state = "converted" if models[name].fresh else "unchanged"
             narrator.note(f"{name}: {state}, {models[name].digest[:12]}, {models[name].bytes:,} bytes")
     prepared = decide(project, models)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from sls_ml.artifact import adversarial, drift, mlflow, parity, signature, slim, structure
+from sls_ml.artifact import adversarial, drift, mlflow, parity, signature, slim, stages, structure
 from sls_ml.artifact import manifest as manifests
 from sls_ml.artifact.artifact import Artifact
 from sls_ml.artifact.diagnosis import diverging_step, parity_error
@@ -160,6 +160,7 @@ def _check(name: str, engine: str) -> None:
 @contextmanager
 def _step(doing: str) -> Iterator[None]:
     """Translate what a library raises, unforeseen, while a model goes through it."""
+    stages.begin(doing)
     try:
         yield
     except SlsMlError:
@@ -250,7 +251,7 @@ def _first_exact(
     failed: list[SlsMlError] = []
     for before in _NARROWING[:1] if isinstance(judge.model, GraphModel) else _NARROWING:
         try:
-            with _step("convert"):
+            with _step("convert and compare"):
                 candidate = _candidate(judge, base, rows, expected, tolerance, before)
         except ModelError as error:
             failed.append(error)

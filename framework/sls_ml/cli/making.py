@@ -39,8 +39,8 @@ def convert(
     spec = read(project, stage)
     made: dict[str, Converted] = {}
     for name in known_models(spec, models):
-        with output.working(f"converting {name} and comparing it with the original"):
-            made[name] = convert_model(spec, name, again=again)
+        with output.working(f"{name}: looking for changes") as show:
+            made[name] = convert_model(spec, name, again=again, show=show)
     output.document({"models": {name: _artifact(artifact) for name, artifact in made.items()}})
     if not json:
         output.table(
@@ -78,8 +78,8 @@ def inspect(
     else:
         spec = read(project, stage)
         known("model", model, spec.models)
-        with output.working(f"converting {model}"):
-            artifact = load(str(convert_model(spec, model).folder))
+        with output.working(f"{model}: looking for changes") as show:
+            artifact = load(str(convert_model(spec, model, show=show).folder))
     if html is not None:
         from sls_ml.artifact.page import render
 
@@ -125,8 +125,8 @@ def generate(
         return
     models = {}
     for name in spec.models:
-        with output.working(f"converting {name} and comparing it with the original"):
-            models[name] = convert_model(spec, name)
+        with output.working(f"{name}: looking for changes") as show:
+            models[name] = convert_model(spec, name, show=show)
     prepared = story.decide(spec, models)
     written = codegen.write(prepared.sources, spec.handlers_folder)
     output.document({"written": [str(path) for path in written]})
