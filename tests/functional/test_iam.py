@@ -72,6 +72,25 @@ class Cloud:
         return read(self.sample, "local")
 
 
+def test_golden_text_for_people(tmp_path: Path, golden: Callable[[str, str], None]) -> None:
+    # GIVEN a sample
+    sample = copy_sample("breast-cancer", tmp_path)
+    # WHEN one asks who may do what
+    done = run(sample, "iam", "--account", "123456789012")
+    # THEN the text is the checked-in one
+    assert done.code == 0, done.err
+    golden("iam/breast-cancer.txt", done.out)
+
+
+def test_an_account_has_twelve_digits(tmp_path: Path) -> None:
+    # GIVEN something that is no account
+    sample = copy_sample("breast-cancer", tmp_path)
+    # WHEN the policy is asked for
+    done = run(sample, "iam", "--account", "1234", "--json")
+    # THEN it is refused by name
+    assert (done.code, done.document["error"]["code"]) == (2, "not-an-account")
+
+
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     sample = copy_sample("breast-cancer", tmp_path_factory.mktemp("iam"))

@@ -148,6 +148,24 @@ def test_documents_fit_into_managed_policies(case: Case) -> None:
         assert len(document.name) <= names.POLICY_NAME_LENGTH
 
 
+def test_a_statement_about_too_many_roles_is_parted(make: Any) -> None:
+    # GIVEN a project with more functions than a policy can name roles
+    functions = [make.function(f"function-{number}") for number in range(90)]
+    packages = {each.name: make.package(each.name) for each in functions}
+    # WHEN its policy is made
+    documents = _documents(("", make.deployment(*functions), packages))
+    # THEN every document fits, and every role is passed in one of them
+    assert all(each.characters <= deployer_policy.POLICY_CHARACTERS for each in documents)
+    passed = [
+        role
+        for document in documents
+        for each in document.statements
+        if "iam:PassRole" in each.actions
+        for role in each.resource
+    ]
+    assert len(passed) == len(set(passed)) == len(functions)
+
+
 def test_every_statement_has_its_reason_and_its_own_sid(case: Case) -> None:
     # GIVEN a policy
     statements = [each for document in _documents(case) for each in document.statements]

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -301,7 +301,7 @@ def _condition(raw: Mapping[str, Mapping[str, str]], variables: Variables) -> di
 def _documents(name: str, statements: Iterator[Statement]) -> tuple[Document, ...]:
     """Statements in as few documents as their order allows, each small enough for IAM."""
     groups: list[list[Statement]] = [[]]
-    for statement in statements:
+    for statement in (part for each in statements for part in _parts(each)):
         if groups[-1] and _size([*groups[-1], statement]) > POLICY_CHARACTERS:
             groups.append([])
         groups[-1].append(statement)
@@ -311,6 +311,16 @@ def _documents(name: str, statements: Iterator[Statement]) -> tuple[Document, ..
         Document(names.fitted(name, longest) + suffix, tuple(group))
         for suffix, group in zip(suffixes, groups, strict=True)
     )
+
+
+def _parts(statement: Statement) -> Iterator[Statement]:
+    """The statement itself; or, where it names too many resources for any document, parts of it."""
+    if _size([statement]) <= POLICY_CHARACTERS or not isinstance(statement.resource, list):
+        yield statement
+        return
+    middle = len(statement.resource) // 2
+    for suffix, resources in (("A", statement.resource[:middle]), ("B", statement.resource[middle:])):
+        yield from _parts(replace(statement, sid=f"{statement.sid}{suffix}", resource=resources))
 
 
 def _size(statements: list[Statement] | tuple[Statement, ...]) -> int:
