@@ -284,7 +284,7 @@ def test_golden_the_first_deploy_to_an_account(copy: Copy, message: Message) -> 
     # THEN without the buckets of bootstrap, the deploy says which command makes them
     done = run(folder, "deploy", "--yes", variables=variables)
     assert done.code == 8
-    message("bootstrap-missing", done)
+    message("bootstrap-missing", Done(done.code, "", done.err))
     assert run(folder, "bootstrap", variables=variables).code == 0
 
     # THEN nothing is deployed unasked
