@@ -11,6 +11,7 @@ Prints Markdown, and ends with 1 when a bar is missed.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import shutil
@@ -32,12 +33,17 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import numpy as np  # noqa: E402
 from models import MODELS, project  # noqa: E402
 
+from sls_ml import deploy as story  # noqa: E402
 from sls_ml.artifact import load  # noqa: E402
+from sls_ml.cli.console import Output  # noqa: E402
 from sls_ml.local import managed_runtime  # noqa: E402
 from sls_ml.local.loopback import HOST, LoopbackHandler, LoopbackServer  # noqa: E402
 from sls_ml.measure import subject as subjects  # noqa: E402
 from sls_ml.measure.coldstart import measure  # noqa: E402
 from sls_ml.measure.question import Questions  # noqa: E402
+from sls_ml.spec import read  # noqa: E402
+
+intent = importlib.import_module("sls_ml.intent.build")  # the package exports a function of that name
 
 USUAL = ROOT / "benchmarks/usual"
 
@@ -174,29 +180,30 @@ def report(case: str, bars: Bars, document: dict[str, Any], missed: list[str]) -
 def fetched(folder: Path, starts: int, missed: list[str]) -> None:
     """Measure what fetching the forest from S3 adds, over bringing it in the package."""
     artifact = build(folder, "forest", "lite")
-    package = next(
-        Path(each["package"]) for each in sls_ml(folder, "package", "--stage", "local")["packages"].values()
-    )
+    intent.BUNDLE_LIMIT = 0  # so that even this artifact is fetched
+    quiet = Output.open(as_json=True)
+    prepared = story.prepare(read(folder, "local"), frozen=False, narrator=quiet)
+    package = story.package(prepared, quiet)["predict"].path
     runtime = managed_runtime.find("python3.13")
     into = folder / "unpacked"
-    make = {"name": "bundled", "memory": 1769, "environment": {}}
-    bundled = subjects.unpack(package, into, runtime, **make)
+    into.mkdir()
     server = LoopbackServer(serve(artifact.parents[1]))
-    make |= {
-        "name": "fetched",
-        "environment": {
-            "SLS_ML_STORE": "s3://bucket",
-            "AWS_ENDPOINT_URL": f"http://{HOST}:{server.port}",
-        },
+    environment = {
+        "SLS_ML_STAGE": "local",
+        "SLS_ML_STORE": "s3://bucket",
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{server.port}",
     }
-    remote = subjects.unpack(package, into, runtime, **make)
-    config = remote.folder / "config.json"
-    settings = json.loads(config.read_bytes())
-    settings["models"]["model"]["bundled"] = False
-    for path in (remote.folder, config):
+    remote, bundled = (
+        subjects.unpack(package, into, runtime, name=name, memory=1769, environment=environment)
+        for name in ("fetched", "bundled")
+    )
+    config = bundled.folder / "config.json"
+    for path in (bundled.folder, config):
         path.chmod(0o755)
+    settings = json.loads(config.read_bytes())
+    settings["models"]["model"]["bundled"] = True
     config.write_text(json.dumps(settings))
-    shutil.rmtree(remote.folder / "artifacts")
+    shutil.copytree(artifact, bundled.folder / "artifacts/model" / artifact.name)
     questions = Questions(load(str(artifact)), engine="lite", sample=folder / "sample.csv", seed=1)
     model = artifact / "model.lite"
     path = model.relative_to(artifact.parents[1])

@@ -76,7 +76,12 @@ def measure(folder: Path, engine: str, calls: int, memory_calls: int) -> dict[st
     unpacked = folder / "unpacked"
     unpacked.mkdir()
     ours = subjects.unpack(
-        Path(built["package"]), unpacked, runtime, name="predict", memory=1769, environment={}
+        Path(built["package"]),
+        unpacked,
+        runtime,
+        name="predict",
+        memory=1769,
+        environment={"SLS_ML_STAGE": "local"},
     )
     questions = Questions(load(str(address)), engine=engine, sample=folder / "sample.csv", seed=1)
     rows = [dict(questions.next().row) for _ in range(ROWS)]
