@@ -27,6 +27,7 @@ _MARKS = {
     "skipped": ("·", "dim"),
 }
 _GAP = "  "
+_LONGEST_NAME = 40
 _NUMBER = re.compile(r"-?[\d,]+(\.\d+)?%?( [kM]B| ms| s)?|")
 
 
@@ -153,7 +154,10 @@ def _short(subject: str) -> str:
     scheme, mark, rest = subject.partition("://")
     if not mark or rest.count("/") < 2:
         return subject
-    return f"{scheme}://{rest.partition('/')[0]}/…/{rest.rpartition('/')[2]}"
+    name = rest.rpartition("/")[2]
+    if len(name) > _LONGEST_NAME:  # a digest, of which the beginning will do
+        name = f"{name[:12]}…{name[-4:]}"
+    return f"{scheme}://{rest.partition('/')[0]}/…/{name}"
 
 
 def print_error(error: SlsMlError, *, as_json: bool) -> None:

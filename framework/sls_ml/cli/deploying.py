@@ -163,7 +163,7 @@ def _plan(spec: Project, output: Output, *, frozen: bool) -> tuple[Plan, Deploye
     if spec.stage == LOCAL_STAGE:
         with output.working("starting the embedded cloud"):
             deployer = story.connect(spec)
-        output.follow(deployer.bootstrap(), work="buckets for artifacts and packages")
+        output.follow(deployer.bootstrap(), work="resources of the bootstrap stack")
     else:
         deployer = story.connect(spec)
     with output.working("comparing with what is deployed"):
