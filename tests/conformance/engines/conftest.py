@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,13 +180,17 @@ def mixed() -> Model:
     graph = to_onnx(
         fitted,
         initial_types=[
-            ("f2", FloatTensorType([None, 1])),
             ("city", StringTensorType([None, 1])),
             ("f1", FloatTensorType([None, 1])),
+            ("f2", FloatTensorType([None, 1])),
         ],
         options={"zipmap": False},
         target_opset=OPSET,
     )
+    city, one, two = graph.graph.input
+    inputs = [copy.deepcopy(each) for each in (two, city, one)]
+    del graph.graph.input[:]
+    graph.graph.input.extend(inputs)
     tensors = [("f2", "float32", [2], 2), ("city", "string", [0], 2), ("f1", "float32", [1], 2)]
     outputs = [("label", "bool", None), ("probabilities", "float32", 2)]
     rows = frame.head(7).to_dict("list")
