@@ -55,10 +55,11 @@ def rows_for(judge: Original, inputs: list[dict[str, Any]]) -> pd.DataFrame:
 
     sample = judge.sample
     bases = _bases(sample.frame)
+    known = _known(judge)
     changes = [
         (place, value)
         for place, entry in enumerate(inputs)
-        for value in _values(judge, place, entry)
+        for value in (*known.get(place, ())[:_CATEGORIES], *_values(judge, place, entry))
         for _ in range(_REPEATS)
     ]
     changes += _thresholds(judge)
@@ -94,7 +95,6 @@ def _values(judge: Original, place: int, entry: dict[str, Any]) -> Iterator[Any]
     if judge.sample.form == "texts":
         yield from _TEXTS
         return
-    yield from _known(judge, place)[:_CATEGORIES]
     match entry["dtype"]:
         case "bool":
             yield from (True, False)
@@ -124,13 +124,15 @@ def _folded(column: Any) -> list[str]:
     return [first.upper(), first.lower(), f" {first}", f"{first} "]
 
 
-def _known(judge: Original, place: int) -> list[Any]:
-    position = judge.sample.positions[place]
+def _known(judge: Original) -> dict[int, list[Any]]:
+    """Give the categories that encoders know, by the column that they read."""
+    place_of = {position: place for place, position in enumerate(judge.sample.positions)}
+    found: dict[int, list[Any]] = {}
     for encoder, positions in structure.encoders(judge.model, range(judge.sample.width)):
-        if position in positions:
-            known = encoder.categories_[positions.index(position)].tolist()
-            return [value for value in known if value is not None and value == value]  # noqa: PLR0124
-    return []
+        for categories, position in zip(encoder.categories_, positions, strict=True):
+            present = [value for value in categories.tolist() if value is not None and value == value]  # noqa: PLR0124
+            found.setdefault(place_of[position], present)
+    return found
 
 
 def _all_missing(judge: Original, inputs: list[dict[str, Any]], bases: list[list[Any]]) -> list[list[Any]]:

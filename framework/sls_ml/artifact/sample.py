@@ -278,6 +278,8 @@ def _of_graph(model: GraphModel, frame: pd.DataFrame, named: bool) -> Sample:
         try:
             kind: Any = {"string": "object", "int64": "int64", "bool": "bool"}.get(dtype, "float64")
             columns[str(name)] = column.astype(kind)
+            if dtype == "int64" and (columns[str(name)] != column).any():
+                raise ValueError("some are fractions")
         except (TypeError, ValueError) as error:
             raise ModelError(
                 f"Column {name!r} of the sample holds values that the graph's input of {dtype} cannot take.",

@@ -153,6 +153,44 @@ def test_probabilities_alone_give_labels_too(data: Data, tmp_path: Path) -> None
     assert answer["label"] == np.argmax(answer["probability"], axis=1).tolist()
 
 
+def test_branches_keep_what_they_take_from_around_them(data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph with a branch that reads a tensor of the graph around it
+    model = dense()
+    outer = model.graph
+    result = [helper.make_tensor_value_info("r", TensorProto.FLOAT, None)]
+    double = helper.make_graph([helper.make_node("Add", ["scores", "scores"], ["r"])], "t", [], result)
+    same = helper.make_graph([helper.make_node("Identity", ["scores"], ["r"])], "e", [], result)
+    outer.node[1].CopyFrom(helper.make_node("ReduceSumSquare", ["x"], ["size"], keepdims=0))
+    outer.node.append(helper.make_node("Cast", ["size"], ["yes"], to=TensorProto.BOOL))
+    outer.node.append(helper.make_node("If", ["yes"], ["answer"], then_branch=double, else_branch=same))
+    # WHEN it is converted
+    artifact = build(saved(model, tmp_path), matrix_of(data), name="m")
+    # THEN it answers with the branch that was taken
+    rows = matrix_of(data)[:5]
+    want = 2 * rows @ np.arange(12, dtype=np.float32).reshape(4, 3) / 10
+    np.testing.assert_allclose(artifact.predict(rows)["value"], want, rtol=1e-5)
+
+
+def test_fractions_are_no_integers(data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph that takes integers
+    ends = [
+        helper.make_tensor_value_info(name, kind, ["n", 1])
+        for name, kind in (("count", TensorProto.INT32), ("y", TensorProto.FLOAT))
+    ]
+    node = helper.make_node("Cast", ["count"], ["y"], to=TensorProto.FLOAT)
+    graph = helper.make_graph([node], "g", ends[:1], ends[1:])
+    path = saved(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path
+    )
+    # WHEN it is converted with whole numbers, and with fractions
+    artifact = build(path, [{"count": 3}, {"count": 4}], name="m")
+    with pytest.raises(ModelError) as caught:
+        build(path, [{"count": 3.5}], name="m")
+    # THEN the ones are answered, the others refused
+    assert artifact.predict([{"count": 7}])["value"] == [7.0]
+    assert caught.value.code == "sample-type"
+
+
 def test_numbers_beyond_float32_are_refused(data: Data, tmp_path: Path) -> None:
     # GIVEN a graph of float32
     artifact = build(saved(dense(), tmp_path), matrix_of(data), name="m")
