@@ -237,6 +237,23 @@ def test_golden_a_batch_function_that_fails_is_told_at_once(copy: Copy, message:
     message("score-failed", done)
 
 
+def test_buckets_that_a_spec_names_are_made_in_the_embedded_cloud(copy: Copy) -> None:
+    # GIVEN a batch function between two buckets that exist on AWS
+    folder = copy("buckets")
+    spec = folder / "sls-ml.yaml"
+    places = "{from: s3://orchard/incoming/, to: s3://harvest/scored/, join: [id]}"
+    spec.write_text(spec.read_text().replace("{join: [id]}", places))
+    # WHEN it is deployed to the embedded cloud
+    done = run(folder, "deploy", *LOCAL, "--json")
+    # THEN both are there, and files are scored from one to the other
+    assert done.code == 0, done.err
+    score = done.document["functions"]["score"]
+    assert (score["input"], score["output"]) == ("s3://orchard/incoming/", "s3://harvest/scored/")
+    done = run(folder, "score", "score", "sample.csv", *LOCAL, "--json")
+    assert done.code == 0, done.err
+    assert done.document["manifest"]["rows_scored"] == 40
+
+
 def account(folder: Path) -> dict[str, str]:
     """The variables that make a project's embedded cloud look like an account."""
     done = run(folder, "local", "up")
