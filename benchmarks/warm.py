@@ -45,6 +45,7 @@ def main() -> int:
     parser.add_argument("--memory-calls", type=int, default=1_000_000)
     options = parser.parse_args()
     missed: list[str] = []
+    notes: list[str] = []
     row(
         "engine",
         "one row µs",
@@ -62,7 +63,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="sls-ml-bench-") as name:
             found = measure(Path(name) / "project", engine, options.calls, options.memory_calls)
         for subject, figures in found.items():
-            report(subject, figures, missed)
+            report(subject, figures, missed, notes)
+    for line in notes:
+        print(f"\n{line}")
     for line in missed:
         print(f"missed: {line}")
     return 1 if missed else 0
@@ -115,7 +118,7 @@ def inside(subject: subjects.Subject, asked: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def report(engine: str, found: dict[str, Any], missed: list[str]) -> None:
+def report(engine: str, found: dict[str, Any], missed: list[str], notes: list[str]) -> None:
     """Print an engine's row, and note the bars that it misses."""
     beside = found["one_us"] - found["one_engine_us"]
     ratio = found["many_ms"] / (found["many_engine_ms"] + found["many_json_ms"])
@@ -139,8 +142,8 @@ def report(engine: str, found: dict[str, Any], missed: list[str]) -> None:
         )
     if samples := found["resident_kb"]:
         growth = samples[-1] - samples[len(samples) // 10]
-        print(
-            f"\n{engine}, resident KB over {found['memory_calls']:,} calls: "
+        notes.append(
+            f"{engine}, resident KB over {found['memory_calls']:,} calls: "
             f"{', '.join(f'{sample:,}' for sample in samples[:: max(1, len(samples) // 10)])}"
         )
         if growth > GROWTH_KB:
