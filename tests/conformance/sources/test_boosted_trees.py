@@ -23,9 +23,16 @@ from conformance.sources.conftest import Data
 from sls_ml.artifact import Artifact, build
 from sls_ml.errors import ModelError
 
-XGB = {"n_estimators": 12, "max_depth": 4}
-LGB = {"n_estimators": 12, "verbose": -1, "min_data_per_group": 5, "cat_smooth": 1, "max_cat_to_onehot": 1}
-CAT = {"iterations": 12, "depth": 4, "verbose": 0, "allow_writing_files": False}
+XGB = {"n_estimators": 12, "max_depth": 4, "n_jobs": 1}
+LGB = {
+    "n_estimators": 12,
+    "verbose": -1,
+    "n_jobs": 1,
+    "min_data_per_group": 5,
+    "cat_smooth": 1,
+    "max_cat_to_onehot": 1,
+}
+CAT = {"thread_count": 1, "iterations": 12, "depth": 4, "verbose": 0, "allow_writing_files": False}
 
 Case = tuple[Callable[[], Any], str, str]
 """An estimator to fit, and the names of the rows and the target in `Data`."""
