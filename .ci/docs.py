@@ -85,11 +85,15 @@ def spec_page() -> str:
         "Tolerance",
         "Function",
         "Http",
+        "Jwt",
+        "Throttle",
         "Objects",
         "Concurrency",
         "Alarms",
         "Rollout",
         "Canary",
+        "Aws",
+        "Vpc",
     ):
         lines += _keys(name, schema["$defs"][name], schema)
     return "\n".join(lines) + "\n"

@@ -14,7 +14,22 @@ from typing import Any
 from sls_ml.errors import ArtifactError, ModelError, ParityError, StaleError
 from sls_ml.spec.model import Model, Project
 
-_TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas", "protobuf", "skops")
+_TOOLS = (
+    "scikit-learn",
+    "skl2onnx",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "pandas",
+    "protobuf",
+    "skops",
+    "xgboost",
+    "xgboost-cpu",
+    "lightgbm",
+    "catboost",
+    "torch",
+    "onnxscript",
+)
 
 
 @dataclass(frozen=True)

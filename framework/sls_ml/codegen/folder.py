@@ -29,7 +29,9 @@ def write(files: Mapping[PurePosixPath, bytes], folder: Path) -> tuple[PurePosix
             target.unlink()
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(files[path])
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_bytes(files[path])
+        partial.replace(target)  # a full disk leaves no file cut short
     return stale
 
 

@@ -103,6 +103,8 @@ class FunctionUrls:
         status, body, headers = (502, b"Internal Server Error", [_JSON])
         if not outcome.failed:
             status, body, headers = answer_of(outcome.payload)
+        if shared:  # the URL's own settings take the place of what the function says
+            headers = [each for each in headers if not each[0].lower().startswith("access-control-")]
         return status, body, [*headers, *shared, ("x-amzn-RequestId", id_)]
 
     def _authorise(self, url: Url, function: Function, arn: str, request: Request) -> Caller | None:

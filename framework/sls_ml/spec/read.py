@@ -22,6 +22,30 @@ SPEC_FILE = "sls-ml.yaml"
 
 _Path = tuple[str | int, ...]
 
+_EXPECTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a mapping of keys",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
+    "model_attributes_type": "a mapping of keys",
+    "model_type": "a mapping of keys",
+    "path_type": "text",
+    "string_too_long": "{max_length} characters or fewer",
+    "string_too_short": "{min_length} characters or more",
+    "string_type": "text",
+    "too_short": "at least one entry",
+    "tuple_type": "a list",
+}
+"""pydantic's kinds of error, in a reader's words."""
+
 
 def read(path: Path, stage: str | None = None) -> Project:
     """Read a spec and apply one stage.
@@ -182,8 +206,15 @@ def _problem(detail: ErrorDetails, document: _Document, stage: str) -> Problem:
             meant = _meant(str(detail["input"]), options)
             return Problem(key, line, f"is {detail['input']!r}, allowed: {', '.join(options)}{meant}")
         case _:
-            message = detail["msg"].removeprefix("Value error, ")
-            return Problem(key, line, f"is {detail['input']!r}, expected: {message}")
+            return Problem(key, line, f"is {detail['input']!r}, expected: {_expected(detail)}")
+
+
+def _expected(detail: ErrorDetails) -> str:
+    """What a value should have been, in a reader's words."""
+    template = _EXPECTED.get(detail["type"])
+    if template is None:
+        return detail["msg"].removeprefix("Value error, ")
+    return template.format(**detail.get("ctx", {}))
 
 
 def _key_path(loc: tuple[int | str, ...]) -> _Path:

@@ -1,6 +1,7 @@
 """Estimators, converted as `sls-ml convert` does: which the lite engine serves, and that it answers alike.
 
-The table in docs/lite.md is made of these cases: `SLS_ML_REGEN=1 pytest tests/conformance/lite/test_estimators.py`.
+The table in docs/lite.md is made of these cases by
+`SLS_ML_REGEN=1 pytest tests/conformance/lite/test_estimators.py`.
 """
 
 from __future__ import annotations

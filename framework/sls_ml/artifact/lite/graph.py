@@ -129,7 +129,15 @@ def _results(
         else:
             node = Node(proto.op_type, versions.get(domain, 1), inputs, _attributes(proto), program)
             results = lowering(node)
-    except (AttributeError, IndexError, KeyError, NotImplementedError, TypeError, ValueError) as error:
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        NotImplementedError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise NotCovered(proto.op_type, f"it has an unforeseen form ({error!r})") from error
     return {name: value for name, value in zip(proto.output, results, strict=False) if name}
 

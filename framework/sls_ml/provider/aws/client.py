@@ -251,7 +251,7 @@ def _refusal(error: ClientError, doing: str) -> SlsMlError:
             code="invalid-credentials",
             where=doing,
             why=why,
-            mend="check AWS_PROFILE and the access keys; some regions must be switched on for an account first",
+            mend="check AWS_PROFILE and the access keys; some regions must be switched on first",
         )
     if code in _DENIED:
         return ExternalError(

@@ -32,7 +32,9 @@ def resources(function: Function, http: Http, stack: str, region: str) -> Iterat
         url["Cors"] = {
             "AllowHeaders": [
                 "authorization",
+                "content-encoding",
                 "content-type",
+                "inference-header-content-length",
                 "x-amz-content-sha256",
                 "x-amz-date",
                 "x-amz-security-token",

@@ -25,7 +25,7 @@ from sls_ml.provider.aws.endpoint import CORS_SECONDS
 from sls_ml.provider.aws.limits import LIMITS
 from sls_ml.spec.model import LOCAL_STAGE, Http
 
-ROUTES = ("GET /", "GET /{proxy+}", "POST /", "POST /{proxy+}")
+ROUTES = tuple(f"{method} {path}" for method in ("GET", "HEAD", "POST") for path in ("/", "/{proxy+}"))
 """All that a function answers. There is no ``$default``: the API itself answers preflight requests then."""
 
 KEY_HEADER = "x-api-key"
