@@ -2,6 +2,10 @@
 
 A handler is::
 
+    aws.secrets()
+
+    import hooks
+
     SERVICE = aws.boot(HERE, hooks)
     METRICS = Metrics(SERVICE)
 
@@ -41,6 +45,27 @@ MB_PER_CPU = 1769
 
 MAX_RESPONSE = (6 << 20) - (64 << 10)
 """Lambda's limit of a buffered response in bytes of its JSON, less what headers may take."""
+
+
+def secrets() -> None:
+    """Put the values of secrets into the environment, where it names them: ``secret://name``.
+
+    Comes before hooks are imported, which find the values. Without secrets it costs a look at the
+    environment.
+
+    Raises:
+        SecretError: A secret cannot be read; the message says what to grant or mend.
+    """
+    if any(value.startswith("secret://") for value in os.environ.values()):
+        from sls_ml_runtime.secrets import resolve
+
+        try:
+            resolve()
+        except Exception as error:
+            with open(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "config.json"), encoding="utf-8") as file:
+                config = json.load(file)
+            write_failed_init(config["project"], config["function"], error)
+            raise
 
 
 def boot(folder: str, hooks: ModuleType | None = None) -> Service:

@@ -3,6 +3,8 @@
     Refusal            the caller's fault: a 4xx answer, or a rejected row of a batch
     ArtifactRefused    the artifact's bytes are not what its digest says, or its format is unknown
     StoreError         the artifact could not be fetched: permission, address, region, disk
+    SecretError        a secret that the environment names could not be read
+    CredentialsError   there is nothing to sign requests with
     EngineError        the engine cannot load the model or failed to run it
     HookError          the user's hooks.py does not keep to its contract
 
@@ -44,6 +46,14 @@ class ArtifactRefused(Exception):  # noqa: N818
 
 class StoreError(Exception):
     """An artifact that could not be fetched; the message says what to grant or to mend."""
+
+
+class SecretError(Exception):
+    """A secret that could not be read; the message says what to grant or to mend, and has no value."""
+
+
+class CredentialsError(Exception):
+    """The role's credentials could not be had."""
 
 
 class EngineError(Exception):

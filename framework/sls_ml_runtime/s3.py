@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 import http.client
-import json
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from urllib.parse import quote, urlsplit
 
+from sls_ml_runtime import signing
 from sls_ml_runtime.errors import StoreError
 
 TYPE_CHECKING = False
@@ -23,43 +20,6 @@ CONNECTIONS = 4
 ATTEMPTS = 5
 FIRST_DELAY = 0.05
 TIMEOUT = 20
-EMPTY_SHA256 = sha256(b"").hexdigest()
-TRANSIENT = {429, 500, 502, 503, 504}
-
-
-class Credentials:
-    """What signs a request; `token` is empty for long-lived keys."""
-
-    __slots__ = ("key", "secret", "token")
-
-    def __init__(self, key: str, secret: str, token: str) -> None:
-        self.key = key
-        self.secret = secret
-        self.token = token
-
-
-def credentials() -> Credentials:
-    """The role's credentials: from the environment, or from the endpoint that SnapStart has instead.
-
-    Raises:
-        StoreError: There are none.
-    """
-    env = os.environ
-    if "AWS_ACCESS_KEY_ID" in env:
-        token = env.get("AWS_SESSION_TOKEN", "")
-        return Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], token)
-    uri = env.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-    if uri is None:
-        raise StoreError("there are no AWS credentials in the environment")
-    headers = {"authorization": env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")}
-    endpoint = urlsplit(uri)
-    connection = _connect(f"{endpoint.scheme}://{endpoint.netloc}")
-    status, _, body = _send(connection, endpoint.path, headers)
-    connection.close()
-    if status != 200:
-        raise StoreError(f"the credentials endpoint answered {status}")
-    found = json.loads(body)
-    return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
 
 
 class Bucket:
@@ -73,15 +33,15 @@ class Bucket:
     def __init__(self, name: str, prefix: str = "") -> None:
         self._name = name
         self._prefix = f"{prefix}/" if prefix else ""
-        self._region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        self._region = signing.region()
+        endpoint = signing.endpoint("S3")
         if endpoint or "." in name:  # a dot in the name does not match the host's certificate
-            self._root = (endpoint or f"https://s3.{self._region}.amazonaws.com").rstrip("/")
+            self._root = endpoint or f"https://s3.{self._region}.amazonaws.com"
             self._path = f"/{name}/"
         else:
             self._root = f"https://{name}.s3.{self._region}.amazonaws.com"
             self._path = "/"
-        self._credentials = credentials()
+        self._credentials = signing.credentials()
         self._idle: list[http.client.HTTPConnection] = []
 
     def read(self, key: str, size: int | None) -> Iterator[bytes]:
@@ -117,11 +77,21 @@ class Bucket:
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(FIRST_DELAY * 2**attempt)
-            connection = self._idle.pop() if self._idle else _connect(self._root)
+            connection = self._idle.pop() if self._idle else signing.connect(self._root, TIMEOUT)
             host = urlsplit(self._root).netloc
-            signed = sign("GET", host, path, headers, self._region, self._credentials, time.gmtime())
+            signed = signing.sign(
+                "GET",
+                host,
+                path,
+                headers,
+                b"",
+                service="s3",
+                region=self._region,
+                credentials=self._credentials,
+                now=time.gmtime(),
+            )
             try:
-                status, answered, body = _send(connection, path, signed)
+                status, answered, body = signing.send(connection, "GET", path, signed)
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 failure = f"{type(error).__name__}: {error}"
@@ -129,7 +99,7 @@ class Bucket:
             self._idle.append(connection)
             if status in {200, 206}:
                 return body
-            if status not in TRANSIENT:
+            if status not in signing.TRANSIENT:
                 raise self._refused(status, answered, key)
             failure = f"status {status}"
         raise StoreError(f"s3://{self._name}/{self._prefix}{key}: {failure}, {ATTEMPTS} times")
@@ -151,57 +121,3 @@ class Bucket:
                 return StoreError(f"{uri} does not exist: upload the artifact, or check SLS_ML_STORE")
             case _:
                 return StoreError(f"{uri}: S3 answered {status}")
-
-
-def sign(
-    method: str,
-    host: str,
-    path: str,
-    headers: Mapping[str, str],
-    region: str,
-    credentials: Credentials,
-    now: time.struct_time,
-) -> dict[str, str]:
-    """Headers of a request without body and query, signed with AWS Signature Version 4 for S3.
-
-    Args:
-        method: HTTP method.
-        host: The host header's value.
-        path: The path, percent-encoded.
-        headers: Further headers to send and sign, with lower-case names.
-        region: The bucket's region.
-        credentials: The caller's.
-        now: The time in UTC.
-    """
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", now)
-    signed = {**headers, "host": host, "x-amz-content-sha256": EMPTY_SHA256, "x-amz-date": stamp}
-    if credentials.token:
-        signed["x-amz-security-token"] = credentials.token
-    names = ";".join(sorted(signed))
-    lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
-    canonical = f"{method}\n{path}\n\n{lines}\n{names}\n{EMPTY_SHA256}"
-    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
-    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-    key = f"AWS4{credentials.secret}".encode()
-    for part in (*scope.split("/"), text):
-        key = hmac.new(key, part.encode(), sha256).digest()
-    signed["authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={credentials.key}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
-    )
-    return signed
-
-
-def _connect(root: str) -> http.client.HTTPConnection:
-    parts = urlsplit(root)
-    if parts.scheme == "https":
-        return http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT)
-    return http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT)
-
-
-def _send(
-    connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str]
-) -> tuple[int, dict[str, str], bytes]:
-    connection.request("GET", path, headers=dict(headers))
-    response = connection.getresponse()
-    answered = {name.lower(): value for name, value in response.getheaders()}
-    return response.status, answered, response.read()

@@ -201,7 +201,7 @@ def _grants(models: tuple[ModelRef, ...], batch: Batch | None, spec: FunctionSpe
         yield WriteObjects(batch.target)
     for value in spec.environment.values():
         if isinstance(value, Secret):
-            yield ReadSecret(value.secret)
+            yield ReadSecret(value.name)
 
 
 def _refuse_addresses(addresses: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sls_ml.errors import UnsupportedError
-from sls_ml.spec.model import Alarms, Function, Project, Secret
+from sls_ml.spec.model import Alarms, Function, Project
 
 
 def refuse_unsupported(project: Project) -> None:
@@ -55,8 +55,4 @@ def _function_keys(function: Function) -> Iterator[str]:
             (objects.format != "csv", f"objects.format: {objects.format} (only csv)"),
             (objects.output != "csv", f"objects.output: {objects.output} (only csv)"),
         ]
-    asked += [
-        (isinstance(value, Secret), f"environment.{name}.secret")
-        for name, value in function.environment.items()
-    ]
     return (key for wanted, key in asked if wanted)

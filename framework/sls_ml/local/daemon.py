@@ -93,6 +93,8 @@ class Cloud:
         moto_mends.keep_queue_policies()
         moto_mends.ask_queue_policies()
         moto_mends.tell_event_bridge()
+        moto_mends.name_secrets()
+        moto_mends.read_patterns()
 
     def _assume(self, role: str, session: str) -> Mapping[str, str]:
         """Credentials of a role, as Lambda gives them to a function."""

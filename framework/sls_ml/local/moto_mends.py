@@ -6,13 +6,16 @@ Seen with moto 5.2.5; each function says what it mends, and is to go when moto d
 from __future__ import annotations
 
 import logging
+import re
 import time
 import uuid
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.events.models import Rule
+from moto.iam.access_control import IAMPolicyStatement
 from moto.s3.responses import S3Response
+from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sqs.models import Queue, sqs_backends
 
 from sls_ml.local.authorisation import allows, statements_of
@@ -75,6 +78,31 @@ def tell_event_bridge() -> None:
         return answer(response)
 
     moto.get_bucket_notification = told
+
+
+def name_secrets() -> None:
+    """Judge a call about a secret by the secret's ARN; for moto each is about all secrets.
+
+    A name that no secret has stays as it is, as with AWS: a role that may read some is denied it.
+    """
+
+    def determine(response: Any) -> str:
+        given: str = response._get_param("SecretId") or "*"
+        secret = response.backend.secrets.get(given)
+        return secret.arn if secret else given
+
+    moto: Any = SecretsManagerResponse
+    moto._determine_resource = determine
+
+
+def read_patterns() -> None:
+    """Let ``?`` in a policy stand for one character, and a dot for itself; moto makes regular expressions."""
+
+    def match(pattern: str, text: str) -> Any:
+        return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.DOTALL)
+
+    moto: Any = IAMPolicyStatement
+    moto._match = staticmethod(match)
 
 
 def _as_aws_writes_it(event: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,18 @@ def _schema(kind: str, pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [{"type": kind}, {"type": "string", "pattern": pattern}]})
 
 
+def _matching(pattern: str, example: str) -> AfterValidator:
+    """Accept texts that match a pattern as a whole."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"such as {example}")
+        return value
+
+    return AfterValidator(check)
+
+
 Name = Annotated[
     str,
     Field(min_length=1, max_length=32),
@@ -145,7 +157,14 @@ class Concurrency(_Model):
 class Secret(_Model):
     """An environment value that is read from the provider's secret store at start."""
 
-    secret: str
+    secret: Annotated[
+        str, _matching(r"[A-Za-z0-9/_+=.@-]{1,512}(#.+)?", "credit/database, or credit/database#password")
+    ]
+
+    @property
+    def name(self) -> str:
+        """The secret's name, without the field of it that is wanted."""
+        return self.secret.partition("#")[0]
 
 
 class Function(_Model):
@@ -184,18 +203,6 @@ class Alarms(_Model):
     error_rate: Share = 0.01
     p99: Milliseconds | None = None
     drift: float = Field(default=0.2, gt=0)
-
-
-def _matching(pattern: str, example: str) -> AfterValidator:
-    """Accept texts that match a pattern as a whole."""
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(f"such as {example}")
-        return value
-
-    return AfterValidator(check)
 
 
 _Subnet = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}", "subnet-0a1b2c3d4e5f67890")]

@@ -16,6 +16,7 @@ from sls_ml.intent.model import (
     Place,
     ReadModel,
     ReadObjects,
+    ReadSecret,
     ReceiveMessages,
     WriteLogs,
     WriteObjects,
@@ -144,11 +145,6 @@ def test_functions_must_not_feed_a_circle() -> None:
         ({"score": {"model": "credit", "schedule": "rate(1 day)"}}, {}, "schedule"),
         ({"predict": {"model": "credit", "http": {}}}, {"provider": "gcp"}, "provider: gcp"),
         ({"predict": {"model": "credit", "http": {}}}, {"alarms": {"drift": 0.3}}, "alarms.drift"),
-        (
-            {"predict": {"model": "credit", "http": {}, "environment": {"KEY": {"secret": "a/b"}}}},
-            {},
-            "functions.predict.environment.KEY.secret",
-        ),
     ],
 )
 def test_keys_not_carried_out_are_refused_by_name(
@@ -157,6 +153,28 @@ def test_keys_not_carried_out_are_refused_by_name(
     with pytest.raises(UnsupportedError) as caught:
         build(project(functions, **keys), {"credit": manifest()})
     assert named in caught.value.what
+
+
+def test_a_function_may_read_the_secrets_that_it_names() -> None:
+    # GIVEN variables for a whole secret, and for two fields of another
+    names = {"TOKEN": "token", "USER": "credit/db#user", "PASSWORD": "credit/db#password"}
+    environment = {variable: {"secret": name} for variable, name in names.items()}
+    # WHEN the project is decided
+    (function,) = build(
+        project({"predict": {"model": "credit", "http": {}, "environment": environment}}),
+        {"credit": manifest()},
+    ).functions
+    # THEN it is granted these two
+    assert {each for each in function.grants if isinstance(each, ReadSecret)} == {
+        ReadSecret("token"),
+        ReadSecret("credit/db"),
+    }
+
+
+@pytest.mark.parametrize("name", ["", "a b", "${AWS::Region}", "arn:aws:secretsmanager:a:1:secret:b", "db#"])
+def test_what_cannot_be_the_name_of_a_secret_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="such as credit/database"):
+        project({"predict": {"model": "credit", "http": {}, "environment": {"A": {"secret": name}}}})
 
 
 def signals(function: Mapping[str, Any], **keys: Any) -> dict[str, Alarm]:

@@ -6,15 +6,11 @@ import http.client
 import http.server
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.auth
-import botocore.awsrequest
-import botocore.credentials
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -256,52 +252,6 @@ def test_gives_up_on_a_lasting_failure(
     # WHEN it is fetched THEN the error says what S3 answered, and how often
     with pytest.raises(StoreError, match="status 503, 5 times"):
         fetch(f"s3://{BUCKET}", stored.name, stored.digest, tmp_path / "temp")
-
-
-def test_takes_credentials_from_the_endpoint_of_snapstart(
-    endpoint: str, serve: Any, monkeypatch: Any
-) -> None:
-    # GIVEN an environment without keys, and a credentials endpoint that checks its token
-    keys = {"AccessKeyId": "A", "SecretAccessKey": "S", "Token": "T"}
-
-    def answer(handler: Any) -> None:
-        allowed = handler.headers["authorization"] == "token" and handler.path == "/v1/credentials"
-        send(handler, 200 if allowed else 401, json.dumps(keys).encode())
-
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{serve(answer)}/v1/credentials")
-    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "token")
-
-    # WHEN credentials are asked THEN they are the endpoint's
-    found = s3.credentials()
-    assert (found.key, found.secret, found.token) == ("A", "S", "T")
-
-
-def test_no_credentials_are_an_error(monkeypatch: Any) -> None:
-    # GIVEN an environment without keys WHEN credentials are asked THEN the error says so
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
-    monkeypatch.delenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", raising=False)
-    with pytest.raises(StoreError, match="no AWS credentials"):
-        s3.credentials()
-
-
-@pytest.mark.parametrize("token", ["", "a/token=="])
-@pytest.mark.parametrize("headers", [{}, {"range": "bytes=0-9"}])
-def test_signs_as_botocore_does(token: str, headers: dict[str, str]) -> None:
-    # GIVEN a request and the same signed by botocore
-    url = "https://bucket.s3.eu-west-1.amazonaws.com/a%20b/%C3%AB%2B"
-    theirs = botocore.awsrequest.AWSRequest("GET", url, headers=headers)
-    keys = botocore.credentials.Credentials("AKIAEXAMPLE", "secret", token or None)
-    botocore.auth.S3SigV4Auth(keys, "s3", "eu-west-1").add_auth(theirs)
-    now = time.strptime(theirs.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
-
-    # WHEN ours is signed at the same time
-    host, path = "bucket.s3.eu-west-1.amazonaws.com", "/a%20b/%C3%AB%2B"
-    credentials = s3.Credentials("AKIAEXAMPLE", "secret", token)
-    ours = s3.sign("GET", host, path, headers, "eu-west-1", credentials, now)
-
-    # THEN the signatures are equal
-    assert ours["authorization"] == theirs.headers["Authorization"]
 
 
 def test_a_full_disk_is_named(stored: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime reads it once, when it loads
 
-import hooks
 from chalice import Blueprint, IAMAuthorizer, Response
 
 # isort: split
 from sls_ml_runtime import aws
 from sls_ml_runtime.metrics import Metrics
+
+aws.secrets()  # values in place of their names in the environment, for hooks to find
+
+import hooks
 
 if TYPE_CHECKING:
     from typing import Any

@@ -14,11 +14,12 @@ import os
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime reads it once, when it loads
 
-import hooks
-
-# isort: split
 from sls_ml_runtime import aws
 from sls_ml_runtime.metrics import Metrics
+
+aws.secrets()  # values in place of their names in the environment, for hooks to find
+
+import hooks
 
 TYPE_CHECKING = False  # for type checkers; typing itself is not worth its time at a cold start
 if TYPE_CHECKING:

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime reads it once, when it loads
 
-import hooks
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 # isort: split
 from sls_ml_runtime import aws
+
+aws.secrets()  # values in place of their names in the environment, for hooks to find
+
+import hooks
 
 if TYPE_CHECKING:
     from typing import Any

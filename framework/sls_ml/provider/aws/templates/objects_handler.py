@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime reads it once, when it loads
 
 import boto3
-import hooks
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -27,6 +26,10 @@ from sls_ml_runtime import aws
 from sls_ml_runtime.aws_objects import S3Input, S3Results
 from sls_ml_runtime.score import Outcome, Source, Superseded, score_object
 from sls_ml_runtime.scorer import Scorer
+
+aws.secrets()  # values in place of their names in the environment, for hooks to find
+
+import hooks
 
 if TYPE_CHECKING:
     from typing import Any
