@@ -32,7 +32,8 @@ def after(result):
         foreign = error.response["Error"]["Code"]
     return result | FOUND | {"foreign": foreign}
 '''
-ENVIRONMENT = """    environment:
+SETTINGS = """    start: START
+    environment:
       TOKEN: {secret: credit/token}
       PASSWORD: {secret: "credit/db#password"}
 """
@@ -43,11 +44,12 @@ def digest(text: str) -> str:
 
 
 @pytest.fixture
-def sample(tmp_path: Path) -> Iterator[tuple[Path, Any]]:
+def sample(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Path, Any]]:
     """A project whose function names secrets, with an embedded cloud and a client of its secrets."""
     folder = copy_sample("breast-cancer", tmp_path)
     spec = folder / "sls-ml.yaml"
-    spec.write_text(spec.read_text().replace("    memory: 512\n", f"    memory: 512\n{ENVIRONMENT}"))
+    settings = SETTINGS.replace("START", request.param)
+    spec.write_text(spec.read_text().replace("    memory: 512\n", f"    memory: 512\n{settings}"))
     (tmp_path / "handlers" / "breast-cancer" / "aws" / "predict" / "hooks.py").write_text(HOOKS)
     try:
         cloud = run(folder, "local", "up", "--json").document
@@ -63,6 +65,7 @@ def sample(tmp_path: Path) -> Iterator[tuple[Path, Any]]:
         run(folder, "local", "down")
 
 
+@pytest.mark.parametrize("sample", ["plain", "snapstart"], indirect=True)
 def test_hooks_find_values_and_the_role_reads_no_other_secret(sample: tuple[Path, Any]) -> None:
     # GIVEN secrets that the function names, and one that it does not
     folder, secrets = sample
@@ -86,6 +89,7 @@ def test_hooks_find_values_and_the_role_reads_no_other_secret(sample: tuple[Path
         assert not any(value.encode() in text for text in written)
 
 
+@pytest.mark.parametrize("sample", ["plain"], indirect=True)
 def test_a_secret_that_is_not_there_fails_the_release_by_name(sample: tuple[Path, Any]) -> None:
     # GIVEN a function that names secrets which nobody made
     folder, _ = sample
