@@ -41,6 +41,7 @@ def emulated(package: Path, emulator: Path, free_ports: tuple[int, int], tmp_pat
             "AWS_LAMBDA_FUNCTION_TIMEOUT": "10",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
             "AWS_REGION": "eu-west-1",
+            "SLS_ML_STAGE": "local",
             "LAMBDA_TASK_ROOT": str(task),
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{task}:{runtime.libraries}",

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from sls_ml.local.code_version import code_version
 from sls_ml.local.files import Endpoint, Files
@@ -130,7 +131,7 @@ class Cloud:
         server = make_server(
             HOST,
             self._socket.getsockname()[1],
-            _guarded(DomainDispatcherApplication(create_backend_app)),
+            _guarded(DomainDispatcherApplication(lambda service: _outspoken(create_backend_app(service)))),
             threaded=True,
             request_handler=MotoRequestHandler,
             fd=self._socket.fileno(),
@@ -184,6 +185,19 @@ def _administrator() -> tuple[str, str]:
     key = iam.create_access_key(ADMINISTRATOR)
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     return key.access_key_id, key.secret_access_key
+
+
+def _outspoken(application: Any) -> Any:
+    """Let moto's services say that the disk is full, where they would answer a bare 500."""
+
+    def explain(error: OSError) -> tuple[str, int, dict[str, str]]:
+        _log.exception("a service of moto")
+        what = escape(f"the embedded cloud cannot go on: {error}")
+        body = f"<Error><Code>EmbeddedCloudFailed</Code><Message>{what}</Message></Error>"
+        return body, 400, {"Content-Type": "application/xml"}
+
+    application.register_error_handler(OSError, explain)
+    return application
 
 
 def _guarded(application: Any) -> Any:
