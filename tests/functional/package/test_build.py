@@ -23,6 +23,9 @@ def names(package: Package) -> list[str]:
     return [file.path for file in package.files]
 
 
+compiles = pytest.mark.skipif(interpreters.find("3.13") is None, reason="Python 3.13 is not installed")
+
+
 def unpack(package: Package, folder: Path) -> Path:
     with zipfile.ZipFile(package.path) as archive:
         archive.extractall(folder)
@@ -58,6 +61,7 @@ def test_same_content_gives_same_bytes(make):
     assert first.sha256 == second.sha256
 
 
+@compiles
 def test_zip_says_nothing_of_time_and_machine(make, tmp_path, monkeypatch):
     # GIVEN a folder for temporary files that no other file names
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -78,6 +82,7 @@ def test_zip_says_nothing_of_time_and_machine(make, tmp_path, monkeypatch):
         assert b"/var/task/handler.py" in archive.read("__pycache__/handler.cpython-313.pyc")
 
 
+@compiles
 def test_package_holds_function_runtime_and_artifact(make):
     # WHEN a function with the engine lite is built
     project = make()
@@ -212,6 +217,7 @@ def test_bytecode_of_the_user_s_files_follows_their_sources(make, tmp_path):
     assert run("3.13", folder, "import handler; print(handler.handler({}, None))") == "edited"
 
 
+@compiles
 def test_hooks_that_are_no_python_are_named(make):
     # GIVEN a mistake in hooks.py
     project = make()
