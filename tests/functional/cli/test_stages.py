@@ -30,7 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, models: Path, spec: str) -> 
     for file in ("model.skops", "sample.csv"):
         shutil.copy(models / file, folder)
     (folder / "sls-ml.yaml").write_text(spec)
-    done = run(folder, "package")
+    done = run(folder, "package", *LOCAL)
     assert done.code == 0, done.err
     return folder
 
