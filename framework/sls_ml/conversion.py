@@ -189,13 +189,14 @@ def _key(name: str, model: Model, source: Path, sample: Path) -> str:
     settings = model.model_dump_json(exclude={"source", "sample"})
     for part in (name, source.suffix, sample.suffix, settings, *_versions()):
         key.update(part.encode() + b"\0")
-    for path in (source, sample, Path(__file__).parent / "artifact", _runtime_root()):
+    for path in (source, sample, Path(__file__).parent / "artifact", installed_runtime()):
         for file in _files(path):
             key.update(hashlib.sha256(file.read_bytes()).digest())
     return key.hexdigest()
 
 
-def _runtime_root() -> Path:
+def installed_runtime() -> Path:
+    """The folder of the runtime that comes with this version."""
     import sls_ml_runtime
 
     return Path(sls_ml_runtime.__path__[0])

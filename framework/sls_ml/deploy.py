@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Protocol
 
-import sls_ml_runtime
 from sls_ml import codegen, intent
 from sls_ml import package as packaging
-from sls_ml.conversion import Converted, convert, locked
+from sls_ml.conversion import Converted, convert, installed_runtime, locked
 from sls_ml.errors import ExternalError
 from sls_ml.intent.model import Deployment
 from sls_ml.package.model import Package
@@ -107,7 +106,7 @@ def decide(project: Project, models: Mapping[str, Converted]) -> Prepared:
         deployment,
         provider.sources(deployment),
         requirements=provider.requirements(deployment),
-        runtime_root=_installed_runtime(),
+        runtime_root=installed_runtime(),
     )
     return Prepared(project, models, deployment, provider, sources)
 
@@ -120,7 +119,7 @@ def package(prepared: Prepared, narrator: Narrator) -> Mapping[str, Package]:
     """
     project, deployment = prepared.project, prepared.deployment
     base = project.handlers_folder / project.project / project.provider
-    runtime = base / "sls_ml_runtime" if project.vendor else _installed_runtime()
+    runtime = base / "sls_ml_runtime" if project.vendor else installed_runtime()
     packages: dict[str, Package] = {}
     for function in deployment.functions:
         python, platform = None, None
@@ -260,7 +259,3 @@ def _artifact_uploads(prepared: Prepared, deployer: Deployer) -> Iterator[Upload
 def _store(prepared: Prepared, deployer: Deployer) -> str:
     spec = prepared.deployment.store
     return deployer.store if spec == "auto" else spec.rstrip("/")
-
-
-def _installed_runtime() -> Path:
-    return Path(sls_ml_runtime.__path__[0])
