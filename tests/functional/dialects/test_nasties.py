@@ -181,13 +181,13 @@ def test_no_path_breaks_a_request(species: Service, method: str, path: str) -> N
 @pytest.mark.parametrize(
     ("encoding", "body", "status"),
     [
-        ("gzip", gzip.compress(b"\0" * 300_000_000, 9)[:260_000], 413),
-        ("gzip", gzip.compress(gzip.compress(b"[]" * 1000)), 400),
-        ("gzip", gzip.compress(b'{"rows":[]}')[:-1], 400),
-        ("gzip", gzip.compress(b'{"rows":[]}')[:5], 400),
+        ("gzip", gzip.compress(b"\0" * 300_000_000, 9, mtime=0)[:260_000], 413),
+        ("gzip", gzip.compress(gzip.compress(b"[]" * 1000, mtime=0), mtime=0), 400),
+        ("gzip", gzip.compress(b'{"rows":[]}', mtime=0)[:-1], 400),
+        ("gzip", gzip.compress(b'{"rows":[]}', mtime=0)[:5], 400),
         ("gzip", b"", 400),
         ("gzip", b"\x1f\x8b", 400),
-        ("gzip", gzip.compress(b'{"rows":[]}')[:-8] + b"\0" * 8, 400),
+        ("gzip", gzip.compress(b'{"rows":[]}', mtime=0)[:-8] + b"\0" * 8, 400),
         ("deflate", zlib.compress(b"\0" * 100_000_000, 9), 413),
         ("deflate", zlib.compress(b'{"rows":[]}')[:-1], 400),
         ("br", b"", 415),
