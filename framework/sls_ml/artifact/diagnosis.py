@@ -54,6 +54,7 @@ def diverging_step(
 
 
 def _agrees(part: Original, base: Mapping[str, Any], rows: pd.DataFrame, tolerance: Tolerance) -> bool:
+    from sls_ml.artifact import packed
     from sls_ml_runtime.errors import EngineError
 
     try:
@@ -71,7 +72,7 @@ def _agrees(part: Original, base: Mapping[str, Any], rows: pd.DataFrame, toleran
             "engines": [_ENGINE],
             "tensors": [tensor for tensor in base["tensors"] if tensor["name"] not in spare],
         }
-        served = parity.rehearse(manifest, {manifests.GRAPH: slim.serialized(model)})
+        served = parity.rehearse(manifest, {manifests.GRAPH: packed.serialized(model)})
         verdict = parity.judge_engine(part, manifest, served, _ENGINE, rows, expected, tolerance)
     except (EngineError, SlsMlError, ValueError):
         return False

@@ -71,7 +71,7 @@ def rows(folder: Path, sample: object | None) -> Any:
     Raises:
         ModelError: There is neither a sample nor an example.
     """
-    from sls_ml.artifact.sample import read_table
+    from sls_ml.artifact.table import read_table
 
     document = _document(folder)
     names = _signature(document)

@@ -121,8 +121,8 @@ def plain_of(manifest: Mapping[str, Any], rows: object) -> Rows:
     if isinstance(rows, list) and all(isinstance(row, str) for row in rows) and len(names) == 1:
         return [{names[0]: row} for row in rows]
     need("pandas")
-    from sls_ml.artifact.sample import read_table, select
     from sls_ml.artifact.signature import plain_table
+    from sls_ml.artifact.table import read_table, select
 
     frame, named = read_table(rows)
     if not named:

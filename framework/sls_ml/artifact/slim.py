@@ -111,8 +111,3 @@ def _replace(field: Any, values: Iterable[Any]) -> None:
     kept = list(values)
     del field[:]
     field.extend(kept)
-
-
-def serialized(model: Any) -> bytes:
-    """Give the one byte form of a graph."""
-    return bytes(model.SerializeToString(deterministic=True))

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sls_ml.artifact import Artifact
-from sls_ml.artifact.sample import read_table
 from sls_ml.artifact.serving import plain_of
+from sls_ml.artifact.table import read_table
 from sls_ml.errors import ParityError
 
 _HOST = "abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-west-1.on.aws"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from sls_ml.artifact import packed
 from sls_ml.artifact.converters.graph import Graph, Tensor
 
 Floats = npt.NDArray[np.float64]
@@ -86,7 +87,9 @@ def summed(graph: Graph, x: Tensor, trees: Trees, targets: int) -> Tensor:
     trees = _with_inner_roots(trees)
     leaf = trees.left < 0
     inner = ~leaf
-    number = np.where(leaf, np.cumsum(leaf), np.cumsum(inner)) - 1
+    first, own = _distinct_leaves(trees, leaf, x.kind)
+    number = np.cumsum(inner) - 1
+    number[leaf] = own
     left, right = trees.left[inner], trees.right[inner]
     y = Tensor(graph, graph.name("trees"), x.kind, targets)
     node = onnx.NodeProto(op_type="TreeEnsemble", domain=_DOMAIN, name=graph.name("TreeEnsemble"))
@@ -101,8 +104,8 @@ def summed(graph: Graph, x: Tensor, trees: Trees, targets: int) -> Tensor:
     _ints(node, "nodes_falseleafs", leaf[right])
     if trees.missing_left[inner].any():
         _ints(node, "nodes_missing_value_tracks_true", trees.missing_left[inner])
-    _ints(node, "leaf_targetids", trees.target[leaf])
-    _tensor(node, "leaf_weights", trees.value[leaf, 0].astype(x.kind))
+    _ints(node, "leaf_targetids", trees.target[leaf][first])
+    _tensor(node, "leaf_weights", trees.value[leaf, 0][first].astype(x.kind))
     modes = np.full(len(leaf), _LESS_OR_EQUAL, dtype=np.uint8)
     modes[list(trees.members)] = _MEMBER
     _tensor(node, "nodes_modes", modes[inner])
@@ -113,6 +116,23 @@ def summed(graph: Graph, x: Tensor, trees: Trees, targets: int) -> Tensor:
         node.attribute.add(name=name, type=onnx.AttributeProto.INT, i=number_)
     graph.add(node, 5)
     return y
+
+
+def _distinct_leaves(trees: Trees, leaf: Bools, kind: str) -> tuple[Ints, Ints]:
+    """Find leaves that add the same number to the same target: they are written once.
+
+    Returns:
+        The first leaf of each kind, in their order, and for every leaf the number of its kind.
+    """
+    weight = trees.value[leaf, 0].astype(kind)
+    bits = weight.view(f"u{weight.itemsize}").astype(np.uint64)  # -0.0 is another number than 0.0
+    _, own = np.unique(bits, return_inverse=True)
+    together = trees.target[leaf] * (own.max() + 1) + own
+    _, first, own = np.unique(together, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return first[order], place[own]
 
 
 def summed_rows(graph: Graph, x: Tensor, trees: Trees) -> Tensor:
@@ -173,8 +193,7 @@ def _with_inner_roots(trees: Trees) -> Trees:
 
 
 def _ints(node: onnx.NodeProto, name: str, values: npt.NDArray[np.generic]) -> None:
-    attribute = node.attribute.add(name=name, type=onnx.AttributeProto.INTS)
-    attribute.ints.extend(values.astype(np.int64).tolist())
+    node.attribute.add().ParseFromString(packed.ints(name, values))
 
 
 def _tensor(node: onnx.NodeProto, name: str, values: npt.NDArray[np.generic]) -> None:

@@ -18,6 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
+from sls_ml.artifact.converters import aside
 from sls_ml.artifact.converters.conversion import options
 
 Kind = str
@@ -239,7 +240,7 @@ class Graph:
         targets = container.target_opset_all
         container.target_opset_all = {**targets, node.domain: max(version, targets.get(node.domain, 1))}
         container.node_domain_version_pair_sets.add((node.domain, version))
-        container.nodes.append(node)
+        container.nodes.append(aside.light(node))
 
     def name(self, seed: str) -> str:
         """A name that is free in the graph."""

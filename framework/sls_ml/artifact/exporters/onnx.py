@@ -11,7 +11,8 @@ import onnx
 from onnx import external_data_helper, inliner
 from onnx.reference import ReferenceEvaluator
 
-from sls_ml.artifact.exporters.own_graph import Evaluate, OwnGraph, without_zipmaps
+from sls_ml.artifact.exporters.own_graph import Evaluate, OwnGraph
+from sls_ml.artifact.exporters.own_outputs import without_zipmaps
 from sls_ml.artifact.extras import need
 from sls_ml.errors import ArtifactError, ModelError
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper
 
 from sls_ml.artifact.exporters.graph_model import GraphModel
+from sls_ml.artifact.exporters.own_outputs import meaning, unfit
 from sls_ml.errors import ModelError
 
 if TYPE_CHECKING:
@@ -42,9 +42,6 @@ _DECLARED: dict[str, int] = {
 _MOST_COLUMNS = 16_384
 _LOOKED_AT = 64
 """Rows of the sample that tell what the outputs mean."""
-
-_SUM_ERROR = 1e-3
-_PASSES = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ class OwnGraph(GraphModel):
         open_width = [fed for fed in found if fed.width is None]
         known = sum(fed.width or 0 for fed in found)
         if open_width and (len(open_width) > 1 or len(found[0].shape) > 1):
-            raise _unfit(f"the input {open_width[0].name!r} has no fixed shape")
+            raise unfit(f"the input {open_width[0].name!r} has no fixed shape")
         placed, first = [], 0
         for fed in found:
             size = fed.width if fed.width is not None else max(width - known, 1)
@@ -123,7 +120,7 @@ class OwnGraph(GraphModel):
             placed.append(replace(fed, shape=shape, columns=tuple(range(first, first + size))))
             first += size
         if first > _MOST_COLUMNS:
-            raise _unfit(f"it takes {first} numbers a row, more than {_MOST_COLUMNS}")
+            raise unfit(f"it takes {first} numbers a row, more than {_MOST_COLUMNS}")
         return replace(self, fed=tuple(placed))
 
     @property
@@ -161,7 +158,7 @@ class OwnGraph(GraphModel):
             ModelError: No output is a prediction, or the classes cannot be found.
         """
         rows = frame.iloc[:_LOOKED_AT]
-        kind, found, outputs = _meaning(self.model, self._evaluated(rows), len(rows), self.classes)
+        kind, found, outputs = meaning(self.model, self._evaluated(rows), len(rows), self.classes)
         return replace(self, kind=kind, classes=found, outputs=tuple(outputs.items()))
 
     def answers(self, frame: pd.DataFrame) -> dict[str, Array]:
@@ -220,10 +217,10 @@ def _inputs(model: Any) -> Iterator[Fed]:
         kind = value.type.WhichOneof("value")
         element = value.type.tensor_type.elem_type
         if kind != "tensor_type" or element not in _INPUTS:
-            raise _unfit(f"the input {value.name!r} has a type that no row of values fills")
+            raise unfit(f"the input {value.name!r} has a type that no row of values fills")
         dims = value.type.tensor_type.shape.dim
         if not dims:
-            raise _unfit(f"the input {value.name!r} has no rows")
+            raise unfit(f"the input {value.name!r} has no rows")
         if dims[0].HasField("dim_value"):
             raise ModelError(
                 f"The graph takes exactly {dims[0].dim_value} rows at a time.",
@@ -249,114 +246,6 @@ def _column(column: pd.Series[Any], dtype: Any) -> Array:
     if wrong.any():
         raise ValueError(f"{values[wrong][0]} is no {np.dtype(dtype).name}")
     return cast
-
-
-def without_zipmaps(model: Any) -> list[Any] | None:
-    """Take ZipMap nodes out, in place, and give the classes that they name."""
-    graph = model.graph
-    classes = None
-    for node in [node for node in graph.node if node.op_type == "ZipMap"]:
-        classes = _labels(node) or classes
-        for at, output in enumerate(graph.output):
-            if output.name == node.output[0]:
-                plain = helper.make_tensor_value_info(node.input[0], TensorProto.FLOAT, [None, None])
-                graph.output[at].CopyFrom(plain)
-        graph.node.remove(node)
-    return classes
-
-
-def _labels(node: Any) -> list[Any] | None:
-    """Give the classes that a node names in its attributes."""
-    for attribute in node.attribute:
-        match attribute.name:
-            case "classlabels_strings" | "values_strings" if attribute.strings:
-                return [label.decode() for label in attribute.strings]
-            case "classlabels_int64s" | "classlabels_ints" | "values_int64s" if attribute.ints:
-                return list(attribute.ints)
-            case _:
-                continue
-    return None
-
-
-def _meaning(
-    model: Any, values: Mapping[str, Array], rows: int, named: list[Any] | None
-) -> tuple[str, list[Any] | None, dict[str, str]]:
-    """Give kind, classes, and the output for each key of the answer."""
-    usable = {name: value for name, value in values.items() if value.ndim and len(value) == rows}
-    labels = [name for name, value in usable.items() if value.dtype.kind in "iOUSb" and value.size == rows]
-    numbers = [name for name, value in usable.items() if value.dtype.kind == "f" and value.ndim <= 2]
-    probable = sorted((name for name in numbers if _sums_to_one(usable[name])), key=_unlike_probability)
-    if labels:
-        return _labelled(model, usable, labels[0], numbers, probable, named)
-    if not numbers:
-        raise _unfit("none of its outputs has one prediction for each row")
-    if probable and (_made_by(model, probable[0]) == "Softmax" or "prob" in probable[0].lower()):
-        width = usable[probable[0]].shape[1]
-        return "classifier", list(range(width)), {"label": "", "probability": probable[0]}
-    return "regressor", None, {"value": numbers[0]}
-
-
-def _labelled(
-    model: Any,
-    values: Mapping[str, Array],
-    label: str,
-    numbers: Sequence[str],
-    probable: Sequence[str],
-    named: list[Any] | None,
-) -> tuple[str, list[Any] | None, dict[str, str]]:
-    said = set(values[label].ravel().tolist())
-    score = next((name for name in numbers if name not in probable), None)
-    classes = named or _classes_behind(model, label)
-    if probable:
-        width = values[probable[0]].shape[1]
-        if classes is None and all(isinstance(value, int) for value in said):
-            classes = list(range(width))
-        if classes is None or len(classes) != width or not said <= set(classes):
-            raise _unfit(f"the classes that the output {label!r} may name cannot be found in the graph")
-        return "classifier", classes, {"label": label, "probability": probable[0]}
-    if score is not None and said <= {-1, 1} and values[score].size == len(values[score]):
-        return "outlier_detector", None, {"label": label, "score": score}
-    if classes is not None and said <= set(classes):
-        return "classifier", classes, {"label": label} | ({"score": score} if score else {})
-    if any(isinstance(value, str) for value in said):
-        raise _unfit(f"the classes that the output {label!r} may name cannot be found in the graph")
-    return "clusterer", None, {"label": label}
-
-
-def _sums_to_one(value: Array) -> bool:
-    if value.ndim != 2 or value.shape[1] < 2 or not np.isfinite(value).all():
-        return False
-    return bool((value >= 0).all() and (np.abs(value.sum(axis=1) - 1) <= _SUM_ERROR).all())
-
-
-def _unlike_probability(name: str) -> bool:
-    return "prob" not in name.lower()
-
-
-def _made_by(model: Any, name: str) -> str:
-    node = _producers(model).get(name)
-    while node is not None and node.op_type in _PASSES:
-        node = _producers(model).get(node.input[0])
-    return "" if node is None else str(node.op_type)
-
-
-def _producers(model: Any) -> dict[str, Any]:
-    return {output: node for node in model.graph.node for output in node.output}
-
-
-def _classes_behind(model: Any, label: str) -> list[Any] | None:
-    """Find the list of classes that the label is picked from."""
-    producers = _producers(model)
-    stored = {value.name: value for value in model.graph.initializer}
-    node = producers.get(label)
-    while node is not None and node.op_type in _PASSES:
-        node = producers.get(node.input[0])
-    if node is None:
-        return None
-    if node.op_type in ("ArrayFeatureExtractor", "Gather") and node.input[0] in stored:
-        table = onnx.numpy_helper.to_array(stored[node.input[0]]).ravel().tolist()
-        return [value.decode() if isinstance(value, bytes) else value for value in table]
-    return _labels(node)
 
 
 def _adapt(graph: Any, fed: Fed) -> None:
@@ -395,12 +284,3 @@ def _as_int64(graph: Any, output: Any) -> Any:
     name = f"{output.name}_int64"
     graph.node.append(helper.make_node("Cast", [output.name], [name], to=TensorProto.INT64))
     return helper.make_tensor_value_info(name, TensorProto.INT64, [None])
-
-
-def _unfit(why: str) -> ModelError:
-    return ModelError(
-        "The graph does not predict rows of a table.",
-        code="onnx-form",
-        why=why,
-        mend="export a model that takes rows of numbers or texts, and answers with one prediction for each",
-    )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -59,6 +60,8 @@ def _convert(model: Any, tensors: Sequence[dict[str, Any]]) -> Any:
     from skl2onnx import convert_sklearn
     from skl2onnx.common import data_types
 
+    from sls_ml.artifact.converters import aside
+
     kinds = {
         "float64": data_types.DoubleTensorType,
         "float32": data_types.FloatTensorType,
@@ -73,11 +76,30 @@ def _convert(model: Any, tensors: Sequence[dict[str, Any]]) -> Any:
         )
         for tensor in tensors
     ]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), aside.large_attributes() as kept, _options_taken_as_they_are():
         warnings.simplefilter("ignore")
-        return convert_sklearn(
+        converted = convert_sklearn(
             model, name="model", initial_types=inputs, target_opset=dict(_OPSET), options=_options(model)
         )
+    kept.put_back(converted)
+    return converted
+
+
+@contextmanager
+def _options_taken_as_they_are() -> Iterator[None]:
+    """Keep skl2onnx from looking for options' owners, which reads every property of every part.
+
+    Options are keyed by the owners' ids already, and a forest works out the rows of each of its trees when it
+    is asked for all that it has.
+    """
+    from skl2onnx import _parse, convert
+
+    theirs = _parse._process_options
+    _parse._process_options = convert._process_options = lambda _, options: options
+    try:
+        yield
+    finally:
+        _parse._process_options = convert._process_options = theirs
 
 
 def _options(model: Any) -> dict[int, dict[str, Any]]:

@@ -120,7 +120,8 @@ class Forest:
     def cost(self) -> float:
         """An estimate of the time of the walks through all trees, in microseconds."""
         trees = max(1, self.roots.size)
-        depth = float(np.log2(max(2.0, self.leaves / trees))) + 1.0
+        leaves = len(self.feature) / trees + 1.0  # those of a tree: several nodes may share one
+        depth = float(np.log2(max(2.0, leaves))) + 1.0
         return trees * (0.15 + (0.06 if len(self.feature) <= SMALL else 0.15) * depth)
 
     def parameters(self, node: Node) -> list[Any]:
