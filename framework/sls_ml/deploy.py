@@ -86,7 +86,8 @@ def prepare(project: Project, *, frozen: bool, narrator: Narrator) -> Prepared:
                 models[name] = convert(project, name, show=show)
             state = "converted" if models[name].fresh else "unchanged"
             narrator.note(f"{name}: {state}, {models[name].digest[:12]}, {models[name].bytes:,} bytes")
-    prepared = decide(project, models)
+    with narrator.working("generating"):
+        prepared = decide(project, models, resolve=not frozen)
     if frozen:
         codegen.require_fresh(prepared.sources, project.handlers_folder)
     else:
@@ -96,8 +97,17 @@ def prepare(project: Project, *, frozen: bool, narrator: Narrator) -> Prepared:
     return prepared
 
 
-def decide(project: Project, models: Mapping[str, Converted]) -> Prepared:
-    """What must exist, and the code of it, without writing anything."""
+def decide(
+    project: Project, models: Mapping[str, Converted], *, resolve: bool = False, upgrade: bool = False
+) -> Prepared:
+    """What must exist, and the code of it, without writing anything.
+
+    Args:
+        project: The checked spec.
+        models: The converted models.
+        resolve: Ask the package index for pins that hooks need and requirements.txt does not hold yet.
+        upgrade: Ask it for the newest of those that it holds, too.
+    """
     deployment = intent.build(
         project, {name: (model.digest, model.manifest) for name, model in models.items()}
     )
@@ -105,10 +115,30 @@ def decide(project: Project, models: Mapping[str, Converted]) -> Prepared:
     sources = codegen.generate(
         deployment,
         provider.sources(deployment),
-        requirements=provider.requirements(deployment),
+        requirements=_requirements(project, deployment, provider, resolve=resolve, upgrade=upgrade),
         runtime_root=installed_runtime(),
     )
     return Prepared(project, models, deployment, provider, sources)
+
+
+def _requirements(
+    project: Project, deployment: Deployment, provider: Provider, *, resolve: bool, upgrade: bool
+) -> Mapping[str, str]:
+    """Each function's requirements.txt: what it needs itself, then what its hooks ask for."""
+    own = provider.requirements(deployment)
+    folder = project.handlers_folder / deployment.project / deployment.provider
+    return {
+        function.name: packaging.pinned(
+            function.name,
+            function.requirements,
+            own[function.name],
+            folder / function.name / "requirements.txt",
+            python=function.python,
+            resolve=resolve,
+            upgrade=upgrade,
+        )
+        for function in deployment.functions
+    }
 
 
 def package(prepared: Prepared, narrator: Narrator) -> Mapping[str, Package]:

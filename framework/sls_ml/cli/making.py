@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,7 @@ from sls_ml.conversion import Converted
 from sls_ml.conversion import convert as convert_model
 from sls_ml.deploy import Prepared
 from sls_ml.errors import StaleError, UsageError
+from sls_ml.measure import hook_imports
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import chalice as projects
 from sls_ml.spec import read
@@ -104,6 +105,9 @@ def inspect(
 def generate(
     *,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is stale.")] = False,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Pin the newest packages that `requirements` of hooks allow.")
+    ] = False,
     project: ProjectOption = HERE,
     stage: StageOption = None,
     json: JsonOption = False,
@@ -127,7 +131,8 @@ def generate(
     for name in spec.models:
         with output.working(f"{name}: looking for changes") as show:
             models[name] = convert_model(spec, name, show=show)
-    prepared = story.decide(spec, models)
+    with output.working("generating"):
+        prepared = story.decide(spec, models, resolve=True, upgrade=upgrade)
     written = codegen.write(prepared.sources, spec.handlers_folder)
     output.document({"written": [str(path) for path in written]})
     for path in written:
@@ -162,7 +167,7 @@ def package(
     if chalice:
         _write_chalice_projects(output, prepared, packages, chalice)
     output.document(
-        {"packages": {name: _package(built, explain=explain) for name, built in packages.items()}}
+        {"packages": {name: _package(built, explain=explain and json) for name, built in packages.items()}}
     )
     if json:
         return
@@ -263,18 +268,34 @@ def _package(built: Package, *, explain: bool) -> dict[str, Any]:
     if not explain:
         for key in ("files", "origins", "pruned"):
             del document[key]
+    else:
+        document["hook_imports"] = hook_imports.milliseconds(built)
     return document
 
 
 def _print_explanation(output: Output, built: Package) -> None:
     document = packaging.explain(built)
-    compiler = document["bytecode"]["compiled_by"] or "nobody"
-    output.say(f"\n{built.function}: {len(document['files'])} files, bytecode by {compiler}")
+    output.say(f"\n{built.function}: {', '.join(_made_of(built))}")
+    output.table(("bytes", "from"), ((f"{size:,}", what) for what, size in document["origins"].items()))
+    output.say()
     output.table(
         ("bytes", "file"), ((f"{size:,}", path) for path, size in list(document["files"].items())[:20])
     )
-    output.say(f"left out: {_mb(document['pruned_bytes'])}")
-    output.table(("bytes", "what"), ((f"{size:,}", what) for what, size in document["pruned"].items()))
+    output.say(f"\nleft out: {_mb(document['pruned_bytes'])}")
+    left_out = ((f"{size:,}", what) for what, size in document["pruned"].items() if size)
+    output.table(("bytes", "what"), left_out)
+    costs = hook_imports.milliseconds(built)
+    if costs is None:
+        output.say("\nwhat hooks.py imports is not measured: this machine does not run the package")
+    elif costs:
+        output.say("\nwhat hooks.py imports, at each cold start (measured here)")
+        output.table(("ms", "module"), ((f"{cost:.1f}", name) for name, cost in costs.items()))
+
+
+def _made_of(built: Package) -> Iterator[str]:
+    yield f"{len(built.files)} files"
+    yield f"bytecode of Python {built.bytecode}" if built.bytecode else "no bytecode"
+    yield f"libraries for {built.architecture}, glibc {built.glibc}" if built.glibc else "no shared libraries"
 
 
 def _mb(size: int) -> str:

@@ -11,6 +11,7 @@ Without versions the files keep theirs, and their hashes are checked against the
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -25,11 +26,12 @@ from sls_ml.errors import ExternalError
 TARGETS = tuple(
     (python, platform)
     for python in ("3.11", "3.12", "3.13")
-    for platform in ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28")
+    for platform in ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")
 )
-"""The Python versions and platforms that a function may have; the glibc of the wheels is at most 2.28."""
+"""The Python versions and platforms that a function may have, the glibc of the wheels at most 2.28; and
+laptops with macOS, where the embedded cloud runs functions too."""
 
-_HEADER = "# Renewed by: python -m sls_ml.codegen.pins. Hashes: CPython {pythons}, manylinux {machines}.\n"
+_HEADER = "# Renewed by: python -m sls_ml.codegen.pins. Hashes: CPython {pythons}; {systems}.\n"
 _PIN = re.compile(r"([a-z0-9-]+)==([^\s\\]+)")
 
 
@@ -57,13 +59,18 @@ def fragment(pins: Mapping[str, str]) -> str:
     lines = [
         _HEADER.format(
             pythons=", ".join(dict.fromkeys(python for python, _ in TARGETS)),
-            machines=", ".join(dict.fromkeys(platform.split("-")[0] for _, platform in TARGETS)),
+            systems=", ".join(dict.fromkeys(_system(platform) for _, platform in TARGETS)),
         )
     ]
     for name in sorted(pins):
         options = "".join(f" \\\n    --hash=sha256:{sha256}" for sha256 in sorted(hashes[name]))
         lines.append(f"{name}=={pins[name]}{options}\n")
     return "".join(lines)
+
+
+def _system(platform: str) -> str:
+    machine, _, system = platform.partition("-")
+    return f"{'macOS' if 'darwin' in system else 'Linux'} {machine}"
 
 
 def _wheels(pins: Mapping[str, str], python: str, platform: str) -> Iterable[tuple[str, str]]:
@@ -74,7 +81,8 @@ def _wheels(pins: Mapping[str, str], python: str, platform: str) -> Iterable[tup
         *("--python-version", python, "--python-platform", platform, "-"),
     ]
     wanted = "".join(f"{name}=={version}\n" for name, version in pins.items())
-    done = subprocess.run(command, input=wanted, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"}  # what onnxruntime's wheels ask for
+    done = subprocess.run(command, input=wanted, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ExternalError(
             f"uv finds no wheels for Python {python} on {platform}.",

@@ -125,6 +125,7 @@ def _function(
         alarms=tuple(watched),
         charts=alarms.charts(batch),
         start_reason=start.reason,
+        requirements=spec.requirements,
     )
 
 

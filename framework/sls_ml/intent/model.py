@@ -179,7 +179,7 @@ class Function:
     """One function. `memory` in MB, `timeout` in seconds, `log_retention` in days.
 
     `start_reason` says why it starts as it does; ``concurrency.provisioned`` is given if and only if `start`
-    is ``provisioned``.
+    is ``provisioned``; `requirements` are the packages that its hooks import.
     """
 
     name: str
@@ -200,6 +200,7 @@ class Function:
     alarms: tuple[Alarm, ...] = ()
     charts: tuple[Chart, ...] = ()
     start_reason: str = ""
+    requirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -14,7 +14,17 @@ from typing import Any, get_args
 import sls_ml
 from sls_ml.errors import ExternalError, StaleError
 from sls_ml.intent.model import Function
-from sls_ml.package import archive, bytecode, content, interpreters, preflight, prune, targets, wheels
+from sls_ml.package import (
+    archive,
+    bytecode,
+    content,
+    imports,
+    interpreters,
+    preflight,
+    prune,
+    targets,
+    wheels,
+)
 from sls_ml.package.assemble import Part, assemble, path_taken
 from sls_ml.package.content import REQUIREMENTS, Settings, Source
 from sls_ml.package.interpreters import Interpreter
@@ -22,7 +32,7 @@ from sls_ml.package.model import Package, PackagedFile
 from sls_ml.package.targets import Target
 from sls_ml.spec.model import Architecture, ProviderName, PythonVersion
 
-FORMAT = 2
+FORMAT = 3
 """Part of every key: raise it when the same inputs give another package."""
 
 KEPT = 8
@@ -177,6 +187,8 @@ def _write(
     archive.write(path, (*own.members, *part.members))
     glibc = max((found for found in (own.glibc, part.glibc) if found), default=None)
     files = tuple(sorted((*own.files, *part.files), key=lambda file: file.path))
+    warnings = [] if interpreter else [bytecode.WITHOUT.format(python=target.python)]
+    warnings += _not_there(function, sources, [file.path for file in files])
     package = Package(
         function=function,
         kind="zip",
@@ -191,11 +203,22 @@ def _write(
         bytecode=interpreter.version if interpreter else None,
         files=files,
         pruned=part.pruned,
-        warnings=() if interpreter else (bytecode.WITHOUT.format(python=target.python),),
+        warnings=tuple(warnings),
     )
     with archive.replacing(path.with_suffix(".json")) as file:
         file.write(json.dumps(asdict(package) | {"path": path.name}).encode())
     return package
+
+
+def _not_there(function: str, sources: Sequence[Source], paths: Sequence[str]) -> Iterator[str]:
+    """A warning for each of the user's modules that will fail to load in the function."""
+    for source in sources:
+        if source.user and source.path.endswith(".py"):
+            for module in imports.missing(source.file.read_bytes(), paths):
+                yield (
+                    f"{source.path} imports {module}, which is not in the package: add what brings it to "
+                    f"functions.{function}.requirements in sls-ml.yaml"
+                )
 
 
 def _load(path: Path) -> Package | None:

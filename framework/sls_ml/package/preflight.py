@@ -60,7 +60,9 @@ def _ways_out(package: Package) -> list[str]:
         ways.append("engine: ort_capi leaves numpy and onnxruntime's Python API out")
     if origins.most_common(1)[0][0].startswith("artifact "):
         ways.append("a smaller model (fewer or shallower trees), or fewer models in this function")
-    ways.append("leave what hooks.py does not need out of requirements.txt and out of the function's folder")
+    ways.append(
+        f"leave what hooks.py does not need out of functions.{package.function}.requirements and its folder"
+    )
     return ways
 
 

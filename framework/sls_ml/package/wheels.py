@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import platform as host
 import re
 import subprocess
 import sys
@@ -18,6 +20,9 @@ from sls_ml.package.targets import Target
 Alternative = tuple[str, str, str]
 """Another Python version, its platform in uv's words, and what to write in the spec to get them."""
 
+MACOS = "14.0"
+"""Of macOS, for which uv takes 13 otherwise: wheels of onnxruntime ask for 14."""
+
 _NO_WHEEL = re.compile(r"(?:Because|because|and) (\S+?)==(\S+) has no (?:usable )?wheels")
 _UNKNOWN = re.compile(r"(?:Because|because|and) (\S+) was not found in the package registry")
 _NO_VERSION = re.compile(r"there is no version of (\S+?)==([^\s,]+)")
@@ -26,6 +31,9 @@ _UNPINNED = re.compile(
     r"In `--require-hashes` mode, all requirements must (?:have a hash|have their versions pinned)[^:]*: (.+)"
 )
 _NETWORK = re.compile(r"error sending request|Failed to fetch|Request failed|dns error|network was disabled")
+
+_RENEWED = "sls-ml generate --upgrade"
+"""Stands in a requirements file whose last pins are those of hooks."""
 
 
 def pins(requirements: Path) -> str:
@@ -87,6 +95,19 @@ def _options(requirements: Path, python: str, platform: str, folder: Path) -> li
 
 def _uv(*arguments: str) -> str | None:
     """Run ``uv pip install``; None when it worked, else what it wrote."""
+    return uv_says(
+        *("pip", "install", "--python", sys.executable, "--no-python-downloads"),
+        *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--no-progress", "--color", "never"),
+        *arguments,
+    )
+
+
+def uv_says(*arguments: str) -> str | None:
+    """Run uv; None when it worked, else what it wrote.
+
+    Raises:
+        ExternalError: It is not installed.
+    """
     try:
         program = uv.find_uv_bin()
     except FileNotFoundError as error:
@@ -97,11 +118,8 @@ def _uv(*arguments: str) -> str | None:
             mend="install sls-ml again: uv comes with it",
         ) from error
     done = subprocess.run(
-        [
-            *(program, "pip", "install", "--python", sys.executable, "--no-python-downloads"),
-            *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--no-progress", "--color", "never"),
-            *arguments,
-        ],
+        [program, *arguments],
+        env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": host.mac_ver()[0] or MACOS},
         capture_output=True,
         text=True,
         check=False,
@@ -126,17 +144,20 @@ def _translated(
             f"the wheel of {match[1]} is not the one that was pinned",
             code="wheel-hash-mismatch",
             where=where,
-            why=_cause(stderr),
+            why=cause(stderr),
             mend="do not deploy it before you know who changed it: the index, a mirror, or the pins",
         )
     if match := _NO_WHEEL.search(text):
-        ways = list(_ways_out(requirements, alternatives))
+        found = " or ".join(_ways_out(requirements, alternatives))
+        ways = [f"every pin has a wheel with {found}"] if found else []
+        if _RENEWED in requirements.read_text("utf-8"):
+            ways.append(f"if hooks need {match[1]}, allow another version and run: {_RENEWED}")
         return UnsupportedError(
             f"{match[1]} {match[2]} has no wheel for {target}",
             code="no-wheel-for-target",
             where=where,
             why="functions are built from wheels alone: nothing is compiled for another machine",
-            mend=f"every pin has a wheel with {' or '.join(ways)}" if ways else "pin a version that has one",
+            mend="; ".join(ways) or "pin a version that has one",
         )
     if match := _UNKNOWN.search(text) or _NO_VERSION.search(text):
         name = " ".join(match.groups())
@@ -144,15 +165,15 @@ def _translated(
             f"the package index has no {name}",
             code="wheel-not-found",
             where=where,
-            why=_cause(stderr),
+            why=cause(stderr),
             mend="check its name and version, and which index uv is configured to use",
         )
-    if _NETWORK.search(text):
+    if offline(stderr):
         return ExternalError(
             "the package index cannot be reached, and uv's cache does not hold all wheels",
             code="package-index-unreachable",
             where=where,
-            why=_cause(stderr),
+            why=cause(stderr),
             mend="check the network and the proxy settings",
         )
     return ExternalError(
@@ -167,6 +188,11 @@ def _ways_out(requirements: Path, alternatives: Sequence[Alternative]) -> Iterat
                 yield words
 
 
-def _cause(stderr: str) -> str:
+def offline(stderr: str) -> bool:
+    """Whether uv could not reach the package index."""
+    return _NETWORK.search(" ".join(stderr.split())) is not None
+
+
+def cause(stderr: str) -> str:
     """The words of uv, from its first error on."""
     return stderr[max(stderr.find("error:"), 0) :].removeprefix("error:").strip()

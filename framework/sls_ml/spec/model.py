@@ -167,10 +167,19 @@ class Secret(_Model):
         return self.secret.partition("#")[0]
 
 
+_Requirement = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?\s*([<>=!~][<>=!~A-Za-z0-9.*+, -]*)?(;.+)?",
+        "phonenumbers, or numpy>=2,<3: the name of a package, with versions",
+    ),
+]
+
+
 class Function(_Model):
     """One deployed function: what it serves, how it is reached, how large it is.
 
-    `memory` is in MB, `timeout` in seconds.
+    `memory` is in MB, `timeout` in seconds; `requirements` are packages that its hooks.py imports.
     """
 
     model: Name | None = None
@@ -188,6 +197,7 @@ class Function(_Model):
     observability: Literal["native", "powertools"] | None = None
     style: Literal["function", "chalice"] = "function"
     environment: dict[str, str | Secret] = {}
+    requirements: tuple[_Requirement, ...] = ()
     follow: str | None = None
 
     @property

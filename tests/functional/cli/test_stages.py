@@ -237,6 +237,31 @@ def test_golden_a_batch_function_that_fails_is_told_at_once(copy: Copy, message:
     message("score-failed", done)
 
 
+def test_hooks_may_have_packages_of_their_own(copy: Copy) -> None:
+    # GIVEN hooks that import a package, which the spec names
+    folder = copy("hooked")
+    spec = folder / "sls-ml.yaml"
+    spec.write_text(spec.read_text().replace("http: {", 'requirements: ["six>=1.17"]\n    http: {'))
+    assert run(folder, "generate").code == 0
+    hooks = folder / "handlers" / "fruit" / "aws" / "predict" / "hooks.py"
+    hooks.write_text("import six\n\n\ndef after(result):\n    return result | {'label': [six.__version__]}\n")
+    # WHEN it is deployed from what is checked in
+    assert run(folder, "generate", "--check").code == 0
+    done = run(folder, "deploy", "--frozen", *LOCAL)
+    assert done.code == 0, done.err
+    # THEN the package runs in the function
+    answer = run(folder, "invoke", "predict", "--sample", "1", *LOCAL, "--json").document
+    assert answer["label"][0].startswith("1.")
+    # THEN its weight and its import are told
+    told = run(folder, "package", "predict", "--explain", *LOCAL, "--json").document["packages"]["predict"]
+    assert any(origin.startswith("six ") for origin in told["origins"])
+    assert set(told["hook_imports"]) == {"six"}
+    # WHEN the wish is changed
+    spec.write_text(spec.read_text().replace("six>=1.17", "six>=1.16"))
+    # THEN what is checked in is stale
+    assert run(folder, "generate", "--check").code == 5
+
+
 def test_buckets_that_a_spec_names_are_made_in_the_embedded_cloud(copy: Copy) -> None:
     # GIVEN a batch function between two buckets that exist on AWS
     folder = copy("buckets")

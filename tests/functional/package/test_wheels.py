@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 
 from sls_ml.errors import ExternalError, SlsMlError, StaleError, UnsupportedError
@@ -64,6 +66,19 @@ def test_unknown_package_or_version(make, line, name):
     # THEN it is named
     assert isinstance(error, ExternalError)
     assert error.what == f"the package index has no {name}"
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("engine", ["ort_capi", "ort_python"])
+def test_engines_of_a_function_have_wheels_for_a_mac_too(make, python, engine):
+    # GIVEN the pins of an engine
+    needs = ("onnxruntime",) if engine == "ort_capi" else ("numpy", "onnxruntime")
+    pins = files("sls_ml.provider.aws") / "data" / "pins"
+    project = make(requirements="".join((pins / f"{need}.txt").read_text() for need in needs), engine=engine)
+    # WHEN the package that the embedded cloud runs on a Mac is built
+    built = project.build(python=python, platform="aarch64-apple-darwin")
+    # THEN the engine's library is in it
+    assert any(file.path.startswith("onnxruntime/capi/") for file in built.files)
 
 
 def test_no_network(make, monkeypatch, tmp_path):

@@ -107,6 +107,9 @@ functions:
     "list": "- project\n",
     "stages": MINIMAL + "stages: [dev]\n",
     "name": MINIMAL.replace("predict:", "Predict_1:"),
+    "requirements": MINIMAL.replace(
+        "http:", 'requirements: [six, "numpy>=2, <3", "six @ file:///six.whl", -r more.txt], http:'
+    ),
 }
 
 
