@@ -88,6 +88,7 @@ def spec_page() -> str:
         "Jwt",
         "Throttle",
         "Objects",
+        "Traffic",
         "Concurrency",
         "Alarms",
         "Rollout",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from sls_ml import codegen, intent
@@ -179,6 +179,30 @@ def plan(prepared: Prepared, packages: Mapping[str, Package], deployer: Deployer
     """Let the provider say what a deploy would change."""
     rendered = prepared.provider.render(prepared.deployment, packages)
     return Plan(prepared, packages, rendered, deployer.changes(rendered))
+
+
+def draft(prepared: Prepared) -> Rendered:
+    """The description of a deployment whose packages need not be built: to be read, not deployed."""
+    packages = {
+        function.name: Package(
+            function=function.name,
+            kind="zip",
+            path=Path(),
+            sha256="0" * 64,
+            bytes=0,
+            unpacked_bytes=0,
+            python=function.python,
+            architecture=function.architecture,
+            platform="",
+            glibc=None,
+            bytecode=None,
+            files=(),
+            pruned=(),
+            warnings=(),
+        )
+        for function in prepared.deployment.functions
+    }
+    return prepared.provider.render(prepared.deployment, packages)
 
 
 def apply(plan: Plan, deployer: Deployer, narrator: Narrator) -> StackOutputs:

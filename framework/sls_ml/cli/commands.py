@@ -12,6 +12,7 @@ from sls_ml.cli import (
     deploying,
     describing,
     embedded,
+    estimating,
     making,
     measuring,
     starting,
@@ -45,7 +46,7 @@ for _group, _commands in (
         "Deploy",
         (deploying.bootstrap, deploying.plan, deploying.deploy, deploying.announce, deploying.destroy),
     ),
-    ("Use", (using.invoke, using.score, using.status, measuring.estimate)),
+    ("Use", (using.invoke, using.score, using.status, estimating.estimate)),
     ("Watch", (watching.logs, watching.metrics, watching.releases, watching.rollback)),
     ("Describe", (checking.doctor, trusting.iam, describing.schema)),
 ):

@@ -99,7 +99,7 @@ def _function(
         _refuse_columns(name, batch, models)
     if spec.http:
         _refuse_tokens(name, spec.http)
-    start = starting.decide(name, spec, models)
+    start = starting.decide(name, spec, models, project.alarms.p99)
     timeout = spec.timeout or (HTTP_TIMEOUT if batch is None else BATCH_TIMEOUT)
     watched = (
         alarms.http_alarms(project.alarms, spec.concurrency)
@@ -126,6 +126,7 @@ def _function(
         charts=alarms.charts(batch),
         start_reason=start.reason,
         requirements=spec.requirements,
+        traffic=spec.traffic,
     )
 
 

@@ -15,6 +15,7 @@ from sls_ml.spec.model import (
     PythonVersion,
     Rollout,
     Secret,
+    Traffic,
 )
 
 EngineName = Literal["lite", "ort_capi", "ort_python"]
@@ -179,7 +180,8 @@ class Function:
     """One function. `memory` in MB, `timeout` in seconds, `log_retention` in days.
 
     `start_reason` says why it starts as it does; ``concurrency.provisioned`` is given if and only if `start`
-    is ``provisioned``; `requirements` are the packages that its hooks import.
+    is ``provisioned``; `requirements` are the packages that its hooks import; `traffic` is what the user
+    expects, where they said so.
     """
 
     name: str
@@ -201,6 +203,7 @@ class Function:
     charts: tuple[Chart, ...] = ()
     start_reason: str = ""
     requirements: tuple[str, ...] = ()
+    traffic: Traffic | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sls_ml.errors import Problem, SpecError
+from sls_ml.intent.figures import figures, slowdown, start_ms
 from sls_ml.intent.model import ModelRef
+from sls_ml.intent.traffic import cold_share
 from sls_ml.spec.model import Concurrency
 from sls_ml.spec.model import Function as FunctionSpec
 
@@ -17,6 +19,13 @@ gives a start may not do."""
 
 SNAPSHOT_BYTES = 448 << 20
 """Fetched models up to this size fit into the temporary folder of a function that starts from a snapshot."""
+
+PROMISED = 0.01
+"""A p99 says nothing about this share of the requests."""
+
+RESTORE_MS = 1000
+"""A restored snapshot answers in less than a second, as AWS says of most; what is promised below that needs
+environments that wait."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +37,18 @@ class Start:
     concurrency: Concurrency
 
 
-def decide(name: str, spec: FunctionSpec, models: tuple[ModelRef, ...]) -> Start:
+def decide(name: str, spec: FunctionSpec, models: tuple[ModelRef, ...], p99: int | None = None) -> Start:
     """Decide how a function starts.
 
-    `auto` is plain, which costs nothing, unless warm capacity is asked for, or the models of an endpoint are
-    so large that a plain start may take too long.
+    `auto` is plain, which costs nothing while nobody calls, unless warm capacity is asked for, the models of
+    an endpoint are so large that a plain start may take too long, or the expected traffic would break the
+    promise that `alarms.p99` makes: more than one request in a hundred waits for a start that takes longer.
+
+    Args:
+        name: Name of the function.
+        spec: What the user wrote about it.
+        models: Its models, at least one.
+        p99: Milliseconds that 99 of 100 requests may take at most, where the user said so.
 
     Raises:
         SpecError: Keys contradict each other.
@@ -53,16 +69,16 @@ def decide(name: str, spec: FunctionSpec, models: tuple[ModelRef, ...]) -> Start
                 concurrency.model_copy(update={"provisioned": warm}),
             )
         case "auto":
-            return _auto(spec, models)
+            return _auto(spec, models, p99)
 
 
-def _auto(spec: FunctionSpec, models: tuple[ModelRef, ...]) -> Start:
+def _auto(spec: FunctionSpec, models: tuple[ModelRef, ...], p99: int | None) -> Start:
     if warm := spec.concurrency.provisioned:
         return Start("provisioned", f"concurrency.provisioned asks for {warm} that wait", spec.concurrency)
     fetched = sum(sum(model.files.values()) for model in models if not model.bundled)
     size = f"{fetched / 1e6:.0f} MB of models are fetched at each start"
     if fetched <= SLOW_BYTES:
-        return Start("plain", size if fetched else "the models ride in the package", spec.concurrency)
+        return _by_traffic(spec, models, p99, size if fetched else "the models ride in the package")
     if spec.http is None:
         return Start("plain", f"{size}, and no caller of a batch waits for it", spec.concurrency)
     if spec.python == "3.11":
@@ -70,6 +86,41 @@ def _auto(spec: FunctionSpec, models: tuple[ModelRef, ...]) -> Start:
     if fetched > SNAPSHOT_BYTES:
         return Start("plain", f"{size}: too much for a snapshot's 512 MB of disk", spec.concurrency)
     return Start("snapstart", f"without a snapshot {size}", spec.concurrency)
+
+
+def _by_traffic(spec: FunctionSpec, models: tuple[ModelRef, ...], p99: int | None, size: str) -> Start:
+    """Plain, unless so many requests wait for a start that they break the promised p99."""
+    if spec.traffic is None or spec.http is None:
+        return Start("plain", size, spec.concurrency)
+    milliseconds = _plain_start_ms(spec, models)
+    requests, burst = spec.traffic.requests, spec.traffic.burst
+    waiting = cold_share(requests, figures().request_ms * slowdown(spec.memory), burst=burst)
+    why = f"{waiting:.1%} of {requests:,.0f} requests a month wait for a start of some {milliseconds:.0f} ms"
+    if p99 is None or waiting <= PROMISED or milliseconds <= p99:
+        kept = "" if p99 is None else f", and alarms.p99 of {p99} ms holds"
+        return Start("plain", f"{why}{kept}", spec.concurrency)
+    broken = f"{why}, where alarms.p99 allows {p99} ms"
+    if p99 >= RESTORE_MS and spec.python != "3.11":
+        return Start("snapstart", broken, spec.concurrency)
+    warm = min(burst, spec.concurrency.reserved or burst)
+    if spec.concurrency.reserved == 0:
+        return Start("plain", f"{broken}, but concurrency.reserved is 0", spec.concurrency)
+    return Start(
+        "provisioned",
+        f"{broken}; environments that wait: {warm}",
+        spec.concurrency.model_copy(update={"provisioned": warm}),
+    )
+
+
+def _plain_start_ms(spec: FunctionSpec, models: tuple[ModelRef, ...]) -> float:
+    """Milliseconds that a plain start is expected to take, by kept measurements."""
+    return start_ms(
+        engine=max((model.engine for model in models), key=lambda engine: figures().engine[engine]),
+        observability=spec.observability or ("native" if spec.objects is None else "powertools"),
+        style=spec.style,
+        memory=spec.memory,
+        fetched=sum(sum(model.files.values()) for model in models if not model.bundled),
+    )
 
 
 def _contradictions(key: str, spec: FunctionSpec) -> Iterator[Problem]:

@@ -1,68 +1,28 @@
-"""What a function costs in a month: usage times list prices, line by line."""
+"""What a function costs in a month: usage times prices, line by line."""
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
-from importlib import resources
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
-from sls_ml.errors import UnsupportedError, UsageError
-from sls_ml.spec.model import Architecture, ProviderName
+from sls_ml.errors import UnsupportedError
+from sls_ml.intent.traffic import environments
+from sls_ml.measure.pricing import Prices
+from sls_ml.spec.model import Architecture
+from sls_ml.spec.rate import MONTH
 
 StartKind = Literal["plain", "snapstart", "provisioned"]
 
-MONTH = 730 * 3600
-"""Seconds of a month, as AWS counts it: 730 hours."""
-
-STALE_DAYS = 365
-
-IDLE_SECONDS = 300
-"""An environment without requests is assumed to live so long."""
-RECYCLE_SECONDS = 2 * 3600
-"""A busy environment is assumed to be replaced so often."""
 METRICS = 7
 """Metrics of one function and alias: requests, rows, latency, rejected, failed, cold_start, init."""
 PLATFORM_LOG_BYTES = 1100
 """What Lambda itself writes about a request: start, done and report, as JSON."""
 POLL_SECONDS, POLLERS = 20, 5
 """Lambda asks an idle queue so often, in so many connections."""
-
-_RATE = re.compile(r"(\d+(?:\.\d+)?)([kKM]?)(?:/(s|min|h|day|month))?")
-_FACTORS = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6}
-_PERIODS = {"s": 1, "min": 60, "h": 3600, "day": 24 * 3600, "month": MONTH, None: MONTH}
-
-
-@dataclass(frozen=True)
-class Prices:
-    """A provider's price table.
-
-    Attributes:
-        provider: The provider.
-        currency: ``USD``.
-        kind: What kind of prices these are.
-        region: The region that they hold in.
-        read: The day on which they were read.
-        values: Price by name; units are in the file.
-    """
-
-    provider: ProviderName
-    currency: str
-    kind: str
-    region: str
-    read: date
-    values: Mapping[str, float]
-
-    def warnings(self, region: str, today: date) -> Iterator[str]:
-        """What makes these prices less than exact."""
-        if (today - self.read).days > STALE_DAYS:
-            yield f"the prices were read on {self.read}, more than a year ago: look at the provider's pages"
-        if region != self.region:
-            yield f"these are the prices of {self.region}; those of {region} may differ by some per cent"
+REMEMBERED_SECONDS = 60
+"""An HTTP API asks again so often whether a caller's key is good."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +31,7 @@ class Usage:
 
     Attributes:
         requests: Requests, or objects scored.
+        burst: How many of them come at the same moment.
         milliseconds: Duration of one request in a warm environment.
         init_milliseconds: Duration of a start.
         cold_share: Share of the requests that wait for a start.
@@ -79,14 +40,19 @@ class Usage:
         start: How it starts.
         provisioned: Environments that wait.
         endpoint: ``url`` for a function URL, ``api`` for an HTTP API, None for a batch function.
+        keyed: Whether the API asks an authorizer function for callers' keys.
         log_bytes: What the function writes to its log for one request.
         response_bytes: Size of an answer; leaves the provider.
+        metrics: Number of metrics that it writes.
         alarms: Number of alarms.
+        dashboards: Number of dashboards.
+        secrets: Secrets that each start reads.
         fetches: Objects that each start reads from the store.
         log_days: Days that logs are kept.
     """
 
     requests: float
+    burst: int
     milliseconds: float
     init_milliseconds: float
     cold_share: float
@@ -95,20 +61,25 @@ class Usage:
     start: StartKind
     provisioned: int
     endpoint: Literal["url", "api"] | None
+    keyed: bool
     log_bytes: float
     response_bytes: float
-    alarms: int
+    metrics: int
+    alarms: float
+    dashboards: float
+    secrets: int
     fetches: int
     log_days: int
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a bill: so many units at a price."""
+    """One line of a bill: so many units at a price, which the provider's file has under its name."""
 
     what: str
     quantity: float
     unit: str
+    price_name: str
     price: float
 
     @property
@@ -117,121 +88,135 @@ class Line:
         return self.quantity * self.price
 
 
-def prices(provider: ProviderName) -> Prices:
-    """The price table of a provider.
+@dataclass(frozen=True)
+class Free:
+    """What of a bill an account has free each month, when nothing else in the account uses it up."""
 
-    Raises:
-        UnsupportedError: There is none.
-    """
-    file = resources.files("sls_ml.measure.prices").joinpath(f"{provider}.json")
-    if not file.is_file():
-        raise UnsupportedError(f"there is no price table of {provider}", code="no-prices")
-    table = json.loads(file.read_text())
-    return Prices(
-        provider=provider,
-        currency=table["currency"],
-        kind=table["kind"],
-        region=table["region"],
-        read=date.fromisoformat(table["read"]),
-        values={name: price["value"] for name, price in table["prices"].items()},
-    )
-
-
-def per_month(text: str) -> float:
-    """Requests in a month of a rate such as ``1M/month``, ``10/s`` or ``50k/day``.
-
-    Raises:
-        UsageError: It is no such rate.
-    """
-    match = _RATE.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(
-            f"{text!r} is no number of requests", code="bad-rate", mend="write 1M/month, 50k/day or 10/s"
-        )
-    return float(match[1]) * _FACTORS[match[2]] * MONTH / _PERIODS[match[3]]
-
-
-def cold_share(requests: float, milliseconds: float) -> float:
-    """The share of requests that wait for a start, for requests that come at random times.
-
-    An environment that idles goes away, and a busy one is replaced now and then.
-    """
-    if not requests:
-        return 0.0
-    rate = requests / MONTH
-    environments = max(1.0, rate * milliseconds / 1000)
-    idle = math.exp(-rate * IDLE_SECONDS / environments)
-    replaced = environments * MONTH / RECYCLE_SECONDS / requests
-    return min(1.0, idle + replaced * (1 - idle))
+    what: str
+    quantity: float
+    unit: str
+    saved: float
 
 
 def bill(usage: Usage, table: Prices) -> tuple[Line, ...]:
-    """The lines of a month's bill.
+    """The lines of a month's bill, without what is free.
 
     Raises:
         UnsupportedError: The provider's bill is not known.
     """
     match table.provider:
         case "aws":
-            lines = [*_compute(usage, table.values), *_around(usage, table.values)]
-            return tuple(line for line in lines if line.quantity)
+            quantities = [*_compute(usage), *_door(usage), *_watching(usage)]
         case _:
             raise UnsupportedError(f"the bill of {table.provider} is not known", code="no-prices")
+    return tuple(
+        Line(what, quantity, unit, name, table.values[name])
+        for what, quantity, unit, name in quantities
+        if quantity
+    )
 
 
-def total(lines: tuple[Line, ...]) -> float:
+def total(lines: Sequence[Line]) -> float:
     """The sum of a bill."""
     return sum(line.cost for line in lines)
 
 
-def _compute(usage: Usage, price: Mapping[str, float]) -> Iterator[Line]:
-    gb = usage.memory / 1024
-    on_demand = price[f"lambda_{usage.architecture}"]
-    yield Line("requests", usage.requests, "requests", price["lambda_request"])
+def free(lines: Sequence[Line], table: Prices) -> tuple[Free, ...]:
+    """What the free tier takes off a bill, had the account no other function."""
+    left = dict(table.free)
+    found: dict[str, Free] = {}
+    for line in lines:
+        pool = "lambda_gb_second" if line.price_name in {"lambda_x86_64", "lambda_arm64"} else line.price_name
+        taken = min(left.get(pool, 0.0), line.quantity)
+        if taken:
+            left[pool] -= taken
+            before = found.get(pool, Free(line.what, 0.0, line.unit, 0.0))
+            found[pool] = Free(
+                before.what, before.quantity + taken, line.unit, before.saved + taken * line.price
+            )
+    return tuple(found.values())
+
+
+_Quantity = tuple[str, float, str, str]
+"""What, how many, of which unit, and the name of the price."""
+
+
+def _compute(usage: Usage) -> Iterator[_Quantity]:
+    """Requests, and memory times time in milliseconds, each rounded up as it is billed."""
+    gb, on_demand = usage.memory / 1024, f"lambda_{usage.architecture}"
+    yield "requests", usage.requests, "requests", "lambda_request"
     starts = usage.requests * usage.cold_share
-    init = starts * gb * math.ceil(usage.init_milliseconds) / 1000
-    duration = usage.requests * gb * math.ceil(usage.milliseconds) / 1000
+    init = gb * math.ceil(usage.init_milliseconds) / 1000
+    one = gb * math.ceil(usage.milliseconds) / 1000
     match usage.start:
         case "plain":
-            yield Line("duration", duration, "GB-s", on_demand)
-            yield Line("starts, billed since August 2025", init, "GB-s", on_demand)
+            yield "duration", usage.requests * one, "GB-s", on_demand
+            yield "starts, billed since August 2025", starts * init, "GB-s", on_demand
         case "snapstart":
-            yield Line("duration", duration, "GB-s", on_demand)
-            yield Line("snapshot, kept for one version", gb * MONTH, "GB-s", price["snapstart_cache"])
-            yield Line("restores", starts * gb, "GB", price["snapstart_restore"])
+            yield "duration", usage.requests * one, "GB-s", on_demand
+            yield "snapshot, kept for one version", gb * MONTH, "GB-s", "snapstart_cache"
+            yield "restores", starts * gb, "GB", "snapstart_restore"
         case "provisioned":
-            reserved = usage.provisioned * gb * MONTH
-            yield Line("environments that wait", reserved, "GB-s", price[f"provisioned_{usage.architecture}"])
-            served = price[f"provisioned_duration_{usage.architecture}"]
-            yield Line("duration, in environments that wait", duration, "GB-s", served)
+            waiting = usage.provisioned * gb * MONTH
+            yield "environments that wait", waiting, "GB-s", f"provisioned_{usage.architecture}"
+            busy = environments(usage.requests, usage.milliseconds, usage.burst)
+            served = usage.requests * min(1.0, usage.provisioned / busy)
+            beyond = usage.requests - served
+            name = f"provisioned_duration_{usage.architecture}"
+            yield "duration, in environments that wait", served * one, "GB-s", name
+            yield "duration, beyond them", beyond * one, "GB-s", on_demand
+            starts = beyond * usage.cold_share
+            yield "starts, beyond them", starts * init, "GB-s", on_demand
         case _:
             assert_never(usage.start)
-    if usage.start == "plain":
-        yield Line("models fetched at starts", starts * usage.fetches, "requests", price["s3_get"])
+    if usage.start != "snapstart":
+        yield "models fetched at starts", starts * usage.fetches, "requests", "s3_get"
+    yield "secrets read at starts", starts * usage.secrets, "calls", "secret_read"
+    yield "secrets kept", usage.secrets, "secrets", "secret"
 
 
-def _around(usage: Usage, price: Mapping[str, float]) -> Iterator[Line]:
-    """What is billed around the function: its door, its log, its metrics and its alarms."""
-    sent = _gb(usage.requests * usage.response_bytes)
+def _door(usage: Usage) -> Iterator[_Quantity]:
+    """What brings requests and takes answers."""
     match usage.endpoint:
-        case "url":
-            yield Line("answers sent", sent, "GB", price["transfer_out"])
-        case "api":
-            yield Line("HTTP API", usage.requests, "requests", price["http_api_request"])
-            yield Line("answers sent", sent, "GB", price["transfer_out"])
+        case "url" | "api":
+            if usage.endpoint == "api":
+                yield "HTTP API", usage.requests, "requests", "http_api_request"
+            if usage.keyed:
+                checks = min(usage.requests, MONTH / REMEMBERED_SECONDS)
+                yield "checks of one caller's key", checks, "requests", "lambda_request"
+            yield "answers sent", _gb(usage.requests * usage.response_bytes), "GB", "transfer_out"
         case None:
             polls = MONTH / POLL_SECONDS * POLLERS
-            yield Line("object events", usage.requests, "events", price["event"])
-            yield Line("queue", polls + 3 * usage.requests, "requests", price["sqs_request"])
-            yield Line("objects read", usage.requests, "requests", price["s3_get"])
-            yield Line("objects written", 3 * usage.requests, "requests", price["s3_put"])
+            yield "object events", usage.requests, "events", "event"
+            yield "queue", polls + 3 * usage.requests, "requests", "sqs_request"
+            yield "objects read", usage.requests, "requests", "s3_get"
+            yield "objects written", 3 * usage.requests, "requests", "s3_put"
         case _:
             assert_never(usage.endpoint)
+
+
+def _watching(usage: Usage) -> Iterator[_Quantity]:
+    """Logs, metrics, alarms, dashboards."""
     logs = _gb(usage.requests * (usage.log_bytes + PLATFORM_LOG_BYTES))
-    yield Line("logs written", logs, "GB", price["logs_ingested"])
-    yield Line("logs kept", logs * usage.log_days * 24 * 3600 / MONTH, "GB-month", price["logs_stored"])
-    yield Line("metrics", METRICS, "metrics", price["metric"])
-    yield Line("alarms", usage.alarms, "alarms", price["alarm"])
+    yield "logs written", logs, "GB", "logs_ingested"
+    yield "logs kept", logs * usage.log_days * 24 * 3600 / MONTH, "GB-month", "logs_stored"
+    yield "metrics", usage.metrics, "metrics", "metric"
+    yield "alarms", usage.alarms, "alarms", "alarm"
+    yield "dashboards", usage.dashboards, "dashboards", "dashboard"
+
+
+def names(lines: Sequence[Line]) -> frozenset[str]:
+    """Names of the prices that a bill is made of."""
+    return frozenset(line.price_name for line in lines)
+
+
+def by_start(usage: Usage, table: Prices) -> Mapping[StartKind, float]:
+    """What the same month costs with each kind of start; for the last as many wait as come at once."""
+    kinds: tuple[StartKind, ...] = ("plain", "snapstart", "provisioned")
+    return {
+        kind: total(bill(replace(usage, start=kind, provisioned=usage.provisioned or usage.burst), table))
+        for kind in kinds
+    }
 
 
 def _gb(size: float) -> float:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from sls_ml.spec import rate
+
 ProviderName = Literal["aws", "gcp", "azure", "knative"]
 Engine = Literal["auto", "lite", "ort_capi", "ort_python"]
 Architecture = Literal["x86_64", "arm64"]
@@ -82,6 +84,15 @@ Share = Annotated[
 ]
 
 
+Rate = Annotated[
+    float,
+    BeforeValidator(lambda value: rate.per_month(value) if isinstance(value, str) else value),
+    Field(ge=0),
+    _schema("number", rate.PATTERN),
+]
+"""So many in a month."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -154,6 +165,17 @@ class Concurrency(_Model):
     target: float = Field(default=0.7, gt=0, le=1)
 
 
+class Traffic(_Model):
+    """The expected traffic: requests (objects, of a batch function), and how many come at the same moment."""
+
+    requests: Rate
+    burst: int = Field(default=1, ge=1)
+
+
+def _even(value: object) -> object:
+    return value if isinstance(value, dict | Traffic) or value is None else {"requests": value}
+
+
 class Secret(_Model):
     """An environment value that is read from the provider's secret store at start."""
 
@@ -193,6 +215,7 @@ class Function(_Model):
     architecture: Architecture = "x86_64"
     package: Literal["zip", "image", "auto"] = "zip"
     start: Literal["auto", "plain", "snapstart", "provisioned"] = "auto"
+    traffic: Annotated[Traffic | None, BeforeValidator(_even)] = None
     concurrency: Concurrency = Concurrency()
     observability: Literal["native", "powertools"] | None = None
     style: Literal["function", "chalice"] = "function"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from sls_ml.spec import rate
 from sls_ml.spec.model import Spec
 
 
@@ -18,6 +19,8 @@ def json_schema() -> dict[str, Any]:
     }
     del schema["properties"]["rollout"]["$ref"]
     schema["properties"]["rollout"]["default"] = "all-at-once"
+    traffic = schema["$defs"]["Function"]["properties"]["traffic"]
+    traffic["anyOf"] = [{"type": "number"}, {"type": "string", "pattern": rate.PATTERN}, *traffic["anyOf"]]
     schema["$defs"]["Stage"] = _stage(schema)
     schema["properties"]["stages"] = {
         "type": "object",

@@ -89,32 +89,6 @@ def test_a_function_without_endpoint_is_refused(sls_ml: Callable[..., Done]) -> 
     assert "no-endpoint" in done.err
 
 
-def test_an_estimate_uses_what_was_measured(sls_ml: Callable[..., Done], sample: Path) -> None:
-    # GIVEN a measured function
-    assert sls_ml("bench", "coldstart", "--starts", "1").code == 0
-    # WHEN a month is estimated
-    done = sls_ml("estimate", "--requests", "1M/month", "--memory", "1769", "--json")
-    # THEN its start is billed as it was measured, and lines add up to the total
-    document = done.document
-    record = json.loads((sample / ".sls-ml/bench/coldstart-predict.json").read_text())
-    assert document["measured"]
-    assert document["usage"]["init_milliseconds"] == record["subjects"]["predict"]["cpu_ms"]
-    assert document["usage"]["log_bytes"] == record["log_bytes"]
-    assert sum(line["cost"] for line in document["lines"]) == pytest.approx(document["total"], abs=0.01)
-    assert len(document["choices"]) == 6
-    # THEN whose prices these are is said
-    assert document["prices"]["region"] == "us-east-1"
-    assert "us-east-1" in done.err
-
-
-def test_given_figures_take_the_place_of_measured_ones(sls_ml: Callable[..., Done]) -> None:
-    # GIVEN figures from the function's own log WHEN a month is estimated
-    words = ("--requests", "10/s", "--duration", "20ms", "--init", "300ms", "--cold-share", "1%")
-    usage = sls_ml("estimate", *words, "--json").document["usage"]
-    # THEN they are used
-    assert (usage["milliseconds"], usage["init_milliseconds"], usage["cold_share"]) == (20, 300, 0.01)
-
-
 def test_a_function_of_ones_own_is_built_and_started(
     artifact: Path, questions: Questions, tmp_path: Path
 ) -> None:

@@ -61,6 +61,75 @@ def test_auto_decides_by_the_models_and_says_why(
     assert (start.kind, start.reason) == (kind, reason)
 
 
+SLOW = {"http": {}, "traffic": "1k/day"}
+"""Thirty thousand a month, of which some wait for a start of (35 + 25) * 1769 / 512 ms."""
+
+FEW, MANY, NONE = "4.3% of 30,417", "44.8% of 30,417", "0.0% of 26,280,000"
+WAIT = "requests a month wait for a start of some"
+ALLOWED = "ms, where alarms.p99 allows"
+
+
+@pytest.mark.parametrize(
+    ("spec", "p99", "kind", "reason"),
+    [
+        (SLOW, None, "plain", f"{FEW} {WAIT} 207 ms"),
+        (
+            SLOW,
+            500,
+            "plain",
+            f"{FEW} {WAIT} 207 ms, and alarms.p99 of 500 ms holds",
+        ),
+        (
+            {**SLOW, "traffic": "10/s"},
+            100,
+            "plain",
+            f"{NONE} {WAIT} 207 ms, and alarms.p99 of 100 ms holds",
+        ),
+        (
+            {**SLOW, "traffic": {"requests": "1k/day", "burst": 4}},
+            100,
+            "provisioned",
+            f"{MANY} {WAIT} 207 {ALLOWED} 100 ms; environments that wait: 4",
+        ),
+        (
+            {**SLOW, "memory": 128, "observability": "powertools"},
+            1000,
+            "snapstart",
+            f"{FEW} {WAIT} 1230 {ALLOWED} 1000 ms",
+        ),
+        (
+            {**SLOW, "memory": 128, "observability": "powertools", "python": "3.11"},
+            1000,
+            "provisioned",
+            f"{FEW} {WAIT} 1230 {ALLOWED} 1000 ms; environments that wait: 1",
+        ),
+        (
+            {**SLOW, "concurrency": {"reserved": 0}},
+            100,
+            "plain",
+            f"{FEW} {WAIT} 207 {ALLOWED} 100 ms, but concurrency.reserved is 0",
+        ),
+        ({**SLOW, "http": None, "objects": {}}, 100, "plain", "the models ride in the package"),
+    ],
+)
+def test_auto_keeps_the_promised_p99_at_the_expected_traffic(
+    spec: dict[str, Any], p99: int | None, kind: str, reason: str
+) -> None:
+    # GIVEN a function, what is expected of it, and perhaps a promise
+    # WHEN its start is decided
+    start = starting.decide("predict", Function.model_validate(spec), (model(1),), p99)
+    # THEN it is plain as long as the promise holds, and the reason has the figures
+    assert (start.kind, start.reason) == (kind, reason)
+
+
+def test_as_many_wait_as_come_at_once() -> None:
+    # GIVEN bursts of four, and a function that may have three environments
+    spec = {**SLOW, "traffic": {"requests": "1k/day", "burst": 4}, "concurrency": {"reserved": 3}}
+    # WHEN auto decides for environments that wait THEN there are three
+    start = starting.decide("predict", Function.model_validate(spec), (model(1),), 100)
+    assert (start.kind, start.concurrency.provisioned) == ("provisioned", 3)
+
+
 def test_provisioned_without_a_number_is_one() -> None:
     start = starting.decide("predict", Function.model_validate({"start": "provisioned"}), (model(1),))
     assert start.concurrency.provisioned == 1

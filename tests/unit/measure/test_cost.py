@@ -1,20 +1,20 @@
-"""Bills: usage times list prices."""
+"""Bills: usage times prices."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from datetime import date
-from importlib import resources
 
 import pytest
 
-from sls_ml.errors import UnsupportedError, UsageError
+from sls_ml.errors import UnsupportedError
 from sls_ml.measure import cost
-from sls_ml.measure.cost import MONTH, Usage
+from sls_ml.measure.cost import Usage
+from sls_ml.measure.pricing import Prices, prices
+from sls_ml.spec.rate import MONTH
 
 USAGE = Usage(
     requests=1_000_000,
+    burst=1,
     milliseconds=1.2,
     init_milliseconds=150.4,
     cold_share=0.01,
@@ -23,16 +23,21 @@ USAGE = Usage(
     start="plain",
     provisioned=0,
     endpoint="url",
+    keyed=False,
     log_bytes=800,
     response_bytes=300,
+    metrics=7,
     alarms=4,
+    dashboards=0.5,
+    secrets=0,
     fetches=0,
     log_days=30,
 )
+TABLE = prices("aws", "us-east-1")
 
 
-def lines(usage: Usage) -> dict[str, float]:
-    return {line.what: line.cost for line in cost.bill(usage, cost.prices("aws"))}
+def lines(usage: Usage, table: Prices = TABLE) -> dict[str, float]:
+    return {line.what: line.cost for line in cost.bill(usage, table)}
 
 
 def test_a_month_of_requests() -> None:
@@ -45,10 +50,18 @@ def test_a_month_of_requests() -> None:
     assert found["starts, billed since August 2025"] == pytest.approx(10_000 * 0.151 * 0.5 * 0.0000166667)
     # THEN the log holds the function's lines and Lambda's own
     assert found["logs written"] == pytest.approx(1_000_000 * (800 + 1100) / 2**30 * 0.5)
-    assert found["metrics"] == pytest.approx(2.10)
+    # THEN 7 metrics at 0.30, 4 alarms at 0.10 and half a dashboard at 3.00 are paid
+    assert (found["metrics"], found["alarms"], found["dashboards"]) == pytest.approx((2.10, 0.40, 1.50))
     # THEN what costs nothing is not listed
-    assert "HTTP API" not in found
-    assert "models fetched at starts" not in found
+    assert not found.keys() & {"HTTP API", "models fetched at starts", "secrets kept"}
+
+
+def test_the_sum_is_what_a_calculator_says() -> None:
+    # GIVEN the same month WHEN it is added up by hand: 0.20 requests + 0.0166667 duration + 0.0125833 starts
+    # + 0.0251457 for 0.2793968 GB sent + 0.8847564 for 1.7695129 GB of logs + 0.0523280 to keep them
+    # + 2.10 metrics + 0.40 alarms + 1.50 dashboards
+    # THEN the total is the same to a hundredth of a cent
+    assert cost.total(cost.bill(USAGE, TABLE)) == pytest.approx(5.19148, abs=1e-4)
 
 
 def test_snapshots_are_kept_and_restored_for_money() -> None:
@@ -63,65 +76,80 @@ def test_snapshots_are_kept_and_restored_for_money() -> None:
 def test_environments_that_wait_cost_all_month_and_less_per_request() -> None:
     # GIVEN two environments that wait, on arm64
     found = lines(replace(USAGE, start="provisioned", provisioned=2, architecture="arm64"))
-    # THEN both are billed
+    # THEN both are billed, and serve every request
     assert found["environments that wait"] == pytest.approx(2 * 0.5 * MONTH * 0.0000033334)
     assert found["duration, in environments that wait"] == pytest.approx(1000 * 0.0000077778)
+    assert not any("beyond" in what for what in found)
+
+
+def test_what_comes_beyond_the_environments_that_wait_is_billed_on_demand() -> None:
+    # GIVEN two environments that wait, and eight requests that come at once
+    found = lines(replace(USAGE, start="provisioned", provisioned=2, burst=8))
+    # THEN a quarter is served by those that wait, and of the rest one per cent starts
+    assert found["duration, in environments that wait"] == pytest.approx(250 * 0.0000097222)
+    assert found["duration, beyond them"] == pytest.approx(750 * 0.0000166667)
+    assert found["starts, beyond them"] == pytest.approx(7500 * 0.151 * 0.5 * 0.0000166667)
 
 
 def test_a_batch_function_pays_for_events_queue_and_objects() -> None:
     # GIVEN a thousand objects
     found = lines(replace(USAGE, endpoint=None, requests=1000))
-    # THEN its bill has no door, but what brings and takes objects
-    assert {"object events", "queue", "objects read", "objects written"} <= found.keys()
+    # THEN its bill has no door, but what brings and takes objects: 3 of 4 queue calls are for a message,
+    # the rest polls an idle queue in five connections, each for 20 s
+    assert found["object events"] == pytest.approx(0.001)
+    assert found["queue"] == pytest.approx((5 * 131_400 + 3000) * 4e-7)
+    assert found["objects read"] == pytest.approx(0.0004)
+    assert found["objects written"] == pytest.approx(0.015)
     assert "answers sent" not in found
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("1M/month", 1e6), ("2.5k", 2500), ("10/s", 10 * MONTH), ("50k/day", 50_000 * MONTH / 86_400)],
-)
-def test_rates(text: str, expected: float) -> None:
-    # GIVEN a rate WHEN it is read THEN it is requests a month
-    assert cost.per_month(text) == pytest.approx(expected)
+def test_an_api_with_keys_pays_for_the_api_and_the_checks() -> None:
+    # GIVEN an HTTP API that asks for keys, in a region where it costs 1.11 a million
+    found = lines(replace(USAGE, endpoint="api", keyed=True), prices("aws", "eu-west-1"))
+    # THEN every request is billed by the API, and one check a minute by Lambda
+    assert found["HTTP API"] == pytest.approx(1.11)
+    assert found["checks of one caller's key"] == pytest.approx(43_800 * 2e-7)
 
 
-@pytest.mark.parametrize("text", ["", "many", "1M/year", "-3", "1 M"])
-def test_what_is_no_rate_is_refused(text: str) -> None:
-    # GIVEN a text that is no rate THEN it is refused
-    with pytest.raises(UsageError):
-        cost.per_month(text)
+def test_secrets_are_kept_and_read_at_each_start() -> None:
+    # GIVEN two secrets and ten thousand starts
+    found = lines(replace(USAGE, secrets=2))
+    # THEN both are paid, and each start reads both
+    assert found["secrets kept"] == pytest.approx(0.80)
+    assert found["secrets read at starts"] == pytest.approx(20_000 * 0.000005)
 
 
-def test_rare_requests_mostly_wait_for_a_start_and_frequent_ones_hardly() -> None:
-    # GIVEN ten requests a month, and ten a second
-    # THEN nearly all of the first wait, and nearly none of the others
-    assert cost.cold_share(10, 2.0) > 0.99
-    assert cost.cold_share(10 * MONTH, 2.0) < 0.001
-    assert cost.cold_share(0, 2.0) == 0.0
+def test_the_free_tier_is_told_apart() -> None:
+    # GIVEN a month within the free tier but for its dashboard's share of logs
+    bill = cost.bill(USAGE, TABLE)
+    # WHEN what is free is taken off
+    free = {each.what: each for each in cost.free(bill, TABLE)}
+    # THEN a million requests, all GB-seconds of both lines, and seven metrics are free
+    assert free["requests"].saved == pytest.approx(0.20)
+    assert free["duration"].quantity == pytest.approx(1000 + 755)
+    assert free["metrics"].quantity == 7
+    # THEN never more than is used
+    assert sum(each.saved for each in free.values()) <= cost.total(bill)
 
 
-def test_old_prices_and_other_regions_are_told() -> None:
-    # GIVEN a price table
-    table = cost.prices("aws")
-    # WHEN it is young and of this region THEN there is nothing to tell
-    assert list(table.warnings(table.region, table.read)) == []
-    # WHEN it is older than a year, or the region another THEN that is told
-    later = date(table.read.year + 2, 1, 1)
-    assert "more than a year" in next(table.warnings(table.region, later))
-    assert "eu-west-1" in next(table.warnings("eu-west-1", table.read))
+def test_the_free_tier_ends() -> None:
+    # GIVEN ten times the requests THEN a million of them is free, and no more
+    bill = cost.bill(replace(USAGE, requests=1e7), TABLE)
+    free = {each.what: each.quantity for each in cost.free(bill, TABLE)}
+    assert free["requests"] == 1_000_000
+    assert free["logs written"] == 5
 
 
-def test_every_price_names_its_unit_and_page() -> None:
-    # GIVEN the table as it is checked in
-    text = resources.files("sls_ml.measure.prices").joinpath("aws.json").read_text()
-    # THEN each price says what it is for and where it stands
-    for price in json.loads(text)["prices"].values():
-        assert price.keys() == {"value", "unit", "page"}
-        assert price["value"] > 0
+def test_each_start_has_its_price() -> None:
+    # GIVEN a month WHEN it is billed with each kind of start
+    found = cost.by_start(replace(USAGE, burst=3), TABLE)
+    # THEN plain is the least, and for provisioned as many wait as come at once
+    assert found["plain"] == pytest.approx(cost.total(cost.bill(USAGE, TABLE)))
+    assert found["provisioned"] - found["plain"] > 3 * 0.5 * MONTH * 0.0000041667 - 0.1
 
 
-def test_providers_without_a_table_are_refused() -> None:
-    # GIVEN a provider that has no prices yet THEN that is said
+def test_providers_without_a_bill_are_refused() -> None:
+    # GIVEN prices of a provider whose bill is not known THEN that is said
     with pytest.raises(UnsupportedError) as refused:
-        cost.prices("gcp")
+        cost.bill(USAGE, replace(TABLE, provider="gcp"))
     assert refused.value.code == "no-prices"
