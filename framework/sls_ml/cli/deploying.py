@@ -28,6 +28,7 @@ from sls_ml.intent.model import (
 )
 from sls_ml.provider.base import Deployer, StackOutputs
 from sls_ml.spec import LOCAL_STAGE, Project, read
+from sls_ml.spec.model import Http
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -337,7 +338,7 @@ def _path(function: Function) -> str:
 
 def _request_lines(spec: Project, function: Function, endpoint: str) -> list[str]:
     """What to paste into a shell to ask an endpoint with the first example row."""
-    signed = function.http is not None and function.http.auth == "iam"
+    http = function.http or Http()
     example = list(function.models[0].manifest["example"][:1])
     body = jsonlib.dumps({"rows": example}, separators=(",", ":"))
     if len(body) > _LONG_BODY:
@@ -345,9 +346,9 @@ def _request_lines(spec: Project, function: Function, endpoint: str) -> list[str
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(body + "\n", encoding="utf-8")
         body = f"@{file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file}"
-    line = story.operate(spec).request_line(endpoint, _path(function), body, signed=signed)
-    brought = _BROUGHT.get(function.http.auth) if function.http else None
+    line = story.operate(spec).request_line(endpoint, _path(function), body, http)
+    brought = _BROUGHT.get(http.auth)
     lines = [f"{line} -H {brought}" if brought else line]
-    if signed and spec.stage == LOCAL_STAGE:
+    if http.auth == "iam" and spec.stage == LOCAL_STAGE:
         lines.insert(0, f'eval "$(sls-ml local env{here(spec)})"')
     return ["", *lines]

@@ -27,8 +27,14 @@ def invoke(
     rows: Annotated[str | None, typer.Option(help="Rows as JSON, @file, or - for standard input.")] = None,
     sample: Annotated[int | None, typer.Option(help="Send so many example rows of the artifact.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model, where the function serves several.")] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="SLS_ML_KEY", help="The key, where http.auth is key.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="SLS_ML_TOKEN", help="The token, where http.auth is jwt.")
+    ] = None,
     header: Annotated[
-        list[str] | None, typer.Option("--header", "-H", help="Sent along: 'x-api-key: ...', or a token.")
+        list[str] | None, typer.Option("--header", "-H", help="Sent along: 'name: value'.")
     ] = None,
     project: ProjectOption = HERE,
     stage: StageOption = None,
@@ -51,7 +57,7 @@ def invoke(
     path = f"/models/{chosen}/predict" if several else "/predict"
     with output.working(f"asking {function}"):
         answer = story.operate(spec).invoke(
-            endpoint, path, body=body, headers=_headers(header), signed=http.auth == "iam"
+            endpoint, path, http, body=body, headers=_brought(header, key, token)
         )
     text = answer.body.decode("utf-8", "replace")
     if answer.status >= 500:
@@ -190,21 +196,25 @@ def _request(spec: Project, model: str, rows: str | None, sample: int | None) ->
 
 _WAYS_IN = {
     "iam": "use credentials that the function's invoke policy is attached to",
-    "jwt": '--header "authorization: Bearer $TOKEN"',
-    "key": '--header "x-api-key: $API_KEY"; the stack\'s outputs name the secret that holds it',
+    "jwt": 'bring a token of the issuer: --token "$TOKEN", or the variable SLS_ML_TOKEN',
+    "key": '--key "$API_KEY", or the variable SLS_ML_KEY; the stack\'s outputs name the secret that holds it',
     "public": "look at `sls-ml logs`",
 }
 """What a caller must bring, by ``http.auth``."""
 
 
-def _headers(given: list[str] | None) -> dict[str, str]:
-    """Headers as curl takes them."""
+def _brought(given: list[str] | None, key: str | None, token: str | None) -> dict[str, str]:
+    """What a caller brings: headers as curl takes them, and over them a key or a token."""
     headers = {}
     for text in given or ():
         name, colon, value = text.partition(":")
         if not colon or not name.strip():
             raise UsageError(f"{text!r} is not a header", code="header-format", mend="say 'name: value'")
-        headers[name.strip()] = value.strip()
+        headers[name.strip().lower()] = value.strip()
+    if key:
+        headers["x-api-key"] = key
+    if token:
+        headers["authorization"] = f"Bearer {token}"
     return headers
 
 

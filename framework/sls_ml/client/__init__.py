@@ -12,5 +12,6 @@ Large inputs are sent in several requests, and requests that meet a busy functio
 from sls_ml.client.client import Client
 from sls_ml.client.prediction import Prediction
 from sls_ml.client.refusal import RequestRefused
+from sls_ml.client.signing import Key, Token
 
-__all__ = ["Client", "Prediction", "RequestRefused"]
+__all__ = ["Client", "Key", "Prediction", "RequestRefused", "Token"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, assert_never
 from urllib.parse import quote
 
 from sls_ml.client.connection import Connection
 from sls_ml.client.prediction import Prediction, joined
 from sls_ml.client.refusal import RequestRefused, refusal_or_failure
-from sls_ml.client.signing import Session, signer
+from sls_ml.client.signing import Key, Service, Session, Sign, Token, signer
 from sls_ml.client.table import Columns, Data, Rows, table
 from sls_ml.errors import ExternalError, UsageError
 
@@ -20,11 +20,13 @@ class Client:
 
     Args:
         endpoint: Its URL, as ``deploy`` and ``status`` print it.
-        auth: ``iam`` signs every request; ``public`` sends it as it is.
+        auth: ``iam`` signs every request; ``public`` sends it as it is; a `Key` or `Token` goes along.
+        service: What requests are signed for: a function URL (``lambda``) or an HTTP API (``execute-api``).
+            The URLs of AWS tell; a domain of your own and the embedded cloud's APIs do not.
         region: Where the endpoint is; told by the URLs of AWS and by ``AWS_REGION``.
         session: Of boto3 or botocore, for its credentials; by default those of the environment, of the
             profile or of the machine.
-        headers: Sent with every request, such as ``{"x-api-key": ...}`` or a bearer token.
+        headers: Sent with every request.
         max_rows: Rows of one request, as ``http.max_rows`` of the spec.
         max_body: Bytes of one request, as ``http.max_body`` of the spec; Lambda takes 6 MB at most.
         timeout: Seconds to wait for one answer.
@@ -41,7 +43,8 @@ class Client:
         self,
         endpoint: str,
         *,
-        auth: Literal["iam", "public"] = "iam",
+        auth: Literal["iam", "public"] | Key | Token = "iam",
+        service: Service | None = None,
         region: str | None = None,
         session: Session | None = None,
         headers: Mapping[str, str] | None = None,
@@ -50,7 +53,16 @@ class Client:
         timeout: float = 60.0,
         retries: int = 4,
     ) -> None:
-        sign = signer(endpoint, region, session) if auth == "iam" else None
+        sign: Sign | None = None
+        match auth:
+            case "iam":
+                sign = signer(endpoint, region, session, service)
+            case "public":
+                pass
+            case Key() | Token():
+                sign = auth.send_along
+            case _:
+                assert_never(auth)
         self._connection = Connection(
             endpoint, headers=dict(headers or {}), sign=sign, timeout=timeout, retries=retries
         )

@@ -60,7 +60,7 @@ def refusal_or_failure(status: int, document: Any, said: str, where: str) -> Sls
             code="endpoint-denied",
             where=where,
             why=said,
-            mend="use credentials that may call it, and auth='iam' where its http.auth is iam",
+            mend="bring what its http.auth asks for: credentials that may call it, a Key or a Token",
         )
     if status == 413:
         return RequestRefused("the request is too large", code="too-large", status=413, field=None, row=None)

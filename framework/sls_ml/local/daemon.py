@@ -50,14 +50,17 @@ class Cloud:
 
     def _build(self) -> None:
         from sls_ml.local import moto_mends
+        from sls_ml.local.api_calls import FunctionCalls
         from sls_ml.local.cloudformation import api as cloudformation
         from sls_ml.local.cloudformation.codedeploy_kinds import Checks
         from sls_ml.local.cloudformation.kind import Site
         from sls_ml.local.cloudformation.stacks import Stacks
         from sls_ml.local.event_sources import EventSources
+        from sls_ml.local.front_door import FrontDoors
         from sls_ml.local.function_host import FunctionHost
         from sls_ml.local.function_url import FunctionUrls
         from sls_ml.local.functions import Functions
+        from sls_ml.local.http_api import HttpApis
         from sls_ml.local.lambda_api import LambdaApi
         from sls_ml.local.service import mount
 
@@ -71,9 +74,10 @@ class Cloud:
             children=self._files.children,
             credentials=self._assume,
         )
-        self._urls = FunctionUrls(
-            account=at.account, functions=functions, host=self._host, ports=self._files.ports
-        )
+        self._doors = FrontDoors(self._files.ports)
+        urls = FunctionUrls(account=at.account, functions=functions, host=self._host, doors=self._doors)
+        calls = FunctionCalls(account=at.account, functions=functions, host=self._host)
+        apis = HttpApis(account=at.account, region=at.region, calls=calls, doors=self._doors)
         self._sources = EventSources(
             endpoint=at.url,
             account=at.account,
@@ -82,9 +86,7 @@ class Cloud:
             host=self._host,
             credentials=self._assume,
         )
-        lambda_ = LambdaApi(
-            at.account, at.region, functions, self._host, self._urls, self._sources, self._stopping
-        )
+        lambda_ = LambdaApi(at.account, at.region, functions, self._host, urls, self._sources, self._stopping)
         site = Site(at.url, at.region, at.account, at.access_key, at.secret_key)
         mount("lambda", "awslambda", lambda_.operations(), at.account, lambda_.resource)
         checks = Checks(site)
@@ -96,6 +98,8 @@ class Cloud:
         moto_mends.tell_event_bridge()
         moto_mends.name_secrets()
         moto_mends.read_patterns()
+        moto_mends.sign_empty_bodies()
+        moto_mends.serve_apis(apis.open, apis.close)
 
     def _assume(self, role: str, session: str) -> Mapping[str, str]:
         """Credentials of a role, as Lambda gives them to a function."""
@@ -147,7 +151,7 @@ class Cloud:
         self._stopping.wait()
         _log.info("stopping")
         self._sources.close()
-        self._urls.close_all()
+        self._doors.close_all()
         self._host.close()
         self._files.state.unlink(missing_ok=True)
 

@@ -9,11 +9,13 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
+from moto.apigatewayv2.models import ApiGatewayV2Backend
 from moto.core.responses import ActionResult
 from moto.events.models import Rule
-from moto.iam.access_control import IAMPolicyStatement
+from moto.iam.access_control import IAMPolicyStatement, IAMRequestBase
 from moto.s3.responses import S3Response
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sqs.models import Queue, sqs_backends
@@ -103,6 +105,47 @@ def read_patterns() -> None:
 
     moto: Any = IAMPolicyStatement
     moto._match = staticmethod(match)
+
+
+def sign_empty_bodies() -> None:
+    """Check signatures over the empty body of requests without one; moto puts their parameters there."""
+
+    def create(signed: Any) -> Any:
+        if signed._method in {"DELETE", "GET", "HEAD"}:
+            signed._data, data = {}, signed._data
+            request = create_request(signed)
+            signed._data = data
+            return request
+        return create_request(signed)
+
+    moto: Any = IAMRequestBase
+    create_request = moto._create_aws_request
+    moto._create_aws_request = create
+
+
+def serve_apis(open_: Callable[[Any], str], close: Callable[[Any], None]) -> None:
+    """Serve the HTTP APIs that are made; for moto they are names without an endpoint.
+
+    Args:
+        open_: Serves an API, and gives back its address.
+        close: Stops serving one.
+    """
+    moto: Any = ApiGatewayV2Backend
+    create, delete = moto.create_api, moto.delete_api
+
+    def create_and_serve(backend: Any, **values: Any) -> Any:
+        api = create(backend, **values)
+        if api.protocol_type == "HTTP":
+            api.api_endpoint = open_(api)
+        return api
+
+    def delete_and_close(backend: Any, api_id: str) -> None:
+        api = backend.get_api(api_id)
+        delete(backend, api_id)
+        if api.protocol_type == "HTTP":
+            close(api)
+
+    moto.create_api, moto.delete_api = create_and_serve, delete_and_close
 
 
 def _as_aws_writes_it(event: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from sls_ml.intent.model import Deployment
 from sls_ml.package.model import Package
-from sls_ml.spec.model import ProviderName
+from sls_ml.spec.model import Http, ProviderName
 
 
 @dataclass(frozen=True)
@@ -167,11 +167,11 @@ class Operations(Protocol):
         self,
         endpoint: str,
         path: str,
+        http: Http,
         *,
         method: str = "POST",
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        signed: bool = True,
         timeout: int = 60,
     ) -> Answer:
         """Call an endpoint, signed with the caller's credentials where its auth is ``iam``."""
@@ -200,7 +200,7 @@ class Operations(Protocol):
     def announce_objects(self, bucket: str) -> None:
         """Let a bucket tell of its new objects."""
 
-    def request_line(self, endpoint: str, path: str, body: str, *, signed: bool) -> str:
+    def request_line(self, endpoint: str, path: str, body: str, http: Http) -> str:
         """A shell line that sends a request; it holds no credentials, only the variables that do."""
 
 

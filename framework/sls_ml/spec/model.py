@@ -118,10 +118,30 @@ class Model(_Model):
 
 
 class Jwt(_Model):
-    """Tokens that let callers in: who signs them (an https URL), and whom they must be meant for."""
+    """Tokens that let callers in: who signs them, and whom they must be meant for.
 
-    issuer: str = Field(pattern=r"^https://[^\s]+$")
+    The issuer is an https URL; on the local stage http will do for one on this machine.
+    """
+
+    issuer: str = Field(pattern=r"^(https://[^\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/[^\s]*)?)$")
     audience: tuple[str, ...] = Field(min_length=1)
+
+
+class Domain(_Model):
+    """A host name of your own: the ARN of its certificate, and the id of a zone that is to get its record."""
+
+    name: Annotated[
+        str,
+        _matching(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "risk.example.org"),
+    ]
+    certificate: Annotated[
+        str,
+        _matching(
+            r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+",
+            "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
+        ),
+    ]
+    zone: Annotated[str, _matching(r"Z[A-Z0-9]{1,31}", "Z0123456789ABCDEFGHIJ")] | None = None
 
 
 class Throttle(_Model):
@@ -137,6 +157,7 @@ class Http(_Model):
     auth: Literal["iam", "jwt", "key", "public"] = "iam"
     jwt: Jwt | None = None
     throttle: Throttle | None = None
+    domain: Domain | None = None
     cors: tuple[str, ...] = ()
     page: bool = False
     max_rows: int = Field(default=1000, ge=1)

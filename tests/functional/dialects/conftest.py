@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sls_ml.local.authorisation import Request
-from sls_ml.local.function_url import answer_of, event_of
+from sls_ml.local.payload import answer_of, event_of
 from sls_ml_runtime import aws, engines
 from sls_ml_runtime.artifact import Artifact, open_folder
 from sls_ml_runtime.serve import Service
@@ -87,9 +87,11 @@ class _FunctionUrl(_Handler):
 
     def _respond(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes, list[tuple[str, str]]]:
         request = Request(self.command, headers["host"], self.path, headers, body)
-        event = event_of(request, account="1", caller=None, source="127.0.0.1", request_id="1")
+        event = event_of(request, api="1", account="1", source="127.0.0.1", request_id="1")
         reply = self.service.respond(*aws.request(json.loads(json.dumps(event))))
-        return answer_of(json.dumps(aws.response(*reply)).encode())
+        answer = answer_of(json.dumps(aws.response(*reply)).encode())
+        assert answer
+        return answer
 
 
 @contextmanager

@@ -87,8 +87,10 @@ class Cloud:
         answer = self.client("lambda").invoke(FunctionName=function, Payload=payload, **options)
         return {**answer, "Payload": json.loads(answer["Payload"].read() or b"null")}
 
-    def signed(self, url: str, *, keys: tuple[str, str] | None = None, **request: Any) -> httpx.Response:
-        """Send a request to a function URL, signed with SigV4."""
+    def signed(
+        self, url: str, *, keys: tuple[str, str] | None = None, service: str = "lambda", **request: Any
+    ) -> httpx.Response:
+        """Send a request to a function URL, or to an API, signed with SigV4."""
         built = httpx.Request(request.pop("method", "POST"), url, **request)
         signed = AWSRequest(
             method=built.method,
@@ -97,7 +99,7 @@ class Cloud:
             headers={k: v for k, v in built.headers.items() if k == "content-type"},
         )
         credentials = Credentials(*(keys or (self.endpoint.access_key, self.endpoint.secret_key)))
-        SigV4Auth(credentials, "lambda", self.endpoint.region).add_auth(signed)
+        SigV4Auth(credentials, service, self.endpoint.region).add_auth(signed)
         return httpx.request(
             built.method, url, content=built.content, headers=dict(signed.headers), timeout=30
         )

@@ -20,6 +20,7 @@ from sls_ml.errors import ExternalError
 from sls_ml.provider.aws import operate
 from sls_ml.provider.aws.client import MissingError
 from sls_ml.provider.base import Target
+from sls_ml.spec.model import Http, Throttle
 
 Aws = Callable[[str], Any]
 BUCKET = "scored-objects"
@@ -124,7 +125,7 @@ def test_the_request_line_works_in_a_shell(
     # GIVEN the line for a request
     url, received = endpoint
     aws = replace(target, endpoint_url=None)
-    line = operate(aws, "credit-risk", "dev").request_line(url, "/predict", '{"q":"it\'s"}', signed=True)
+    line = operate(aws, "credit-risk", "dev").request_line(url, "/predict", '{"q":"it\'s"}', Http())
     # WHEN a shell runs it, with and without a session token
     keys = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
     environment = {"PATH": os.environ["PATH"], "NO_PROXY": "*", **keys, "AWS_SESSION_TOKEN": token}
@@ -161,16 +162,26 @@ def endpoint() -> Iterator[tuple[str, list[dict[str, str]]]]:
         thread.join()
 
 
-@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize(
+    ("http", "service"),
+    [
+        (Http(), "lambda"),
+        (Http(throttle=Throttle(rate=1, burst=1)), "execute-api"),
+        (Http(auth="public"), None),
+        (Http(auth="key"), None),
+    ],
+)
 def test_a_call_is_signed_where_it_must_be(
-    target: Target, endpoint: tuple[str, list[dict[str, str]]], signed: bool
+    target: Target, endpoint: tuple[str, list[dict[str, str]]], http: Http, service: str | None
 ) -> None:
     # GIVEN an endpoint
     url, received = endpoint
     # WHEN it is called
-    answer = operate(target, "credit-risk", "dev").invoke(url, "/predict", body=b'{"rows":[]}', signed=signed)
-    # THEN its answer comes back, and the call carried a signature for Lambda or none
+    answer = operate(target, "credit-risk", "dev").invoke(url, "/predict", http, body=b'{"rows":[]}')
+    # THEN its answer comes back, and the call carried a signature for what stands there, or none
     assert (answer.status, answer.body) == (200, b'{"rows":[]}')
     (headers,) = received
     assert headers["content-type"] == "application/json"
-    assert ("/eu-west-1/lambda/aws4_request" in headers.get("authorization", "")) is signed
+    scope = f"/eu-west-1/{service}/aws4_request" if service else ""
+    assert scope in headers.get("authorization", "")
+    assert ("authorization" in headers) is (service is not None)

@@ -135,7 +135,8 @@ def deploy(deployer: AwsDeployer, folder: Path, word: str) -> Rendered:
 def ask(target: Target, deployer: AwsDeployer, name: str, *, signed: bool = True) -> tuple[int, str]:
     endpoint = deployer.outputs().functions[name].endpoint
     assert endpoint
-    answer = operate(target, "credit-risk", "local").invoke(endpoint, "/predict", body=b"{}", signed=signed)
+    http = Http() if signed else Http(auth="public")
+    answer = operate(target, "credit-risk", "local").invoke(endpoint, "/predict", http, body=b"{}")
     return answer.status, answer.body.decode()
 
 

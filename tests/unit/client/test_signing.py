@@ -9,7 +9,7 @@ import pytest
 from botocore.session import get_session
 from tests.unit.client.conftest import Server
 
-from sls_ml.client import Client
+from sls_ml.client import Client, Key, Token
 from sls_ml.client.signing import signer
 from sls_ml.errors import ExternalError, UsageError
 
@@ -73,6 +73,46 @@ def test_a_public_endpoint_gets_no_signature_but_headers_of_the_callers_own(
     _, _, headers, _ = server.requests[0]
     assert "authorization" not in headers
     assert headers["x-api-key"] == "k"
+
+
+def test_a_key_goes_along(serve: Callable[..., Server]) -> None:
+    # GIVEN an endpoint that wants a key
+    server = serve("linear-1")
+    # WHEN it is asked with one
+    key = Key("s3cret")
+    with Client(server.url, auth=key) as client:
+        client.health()
+    # THEN it is in its header, the request is not signed, and no text of the key tells it
+    _, _, headers, _ = server.requests[0]
+    assert headers["x-api-key"] == "s3cret"
+    assert "authorization" not in headers
+    assert "s3cret" not in repr(key)
+
+
+def test_a_token_is_asked_for_each_time(serve: Callable[..., Server]) -> None:
+    # GIVEN an endpoint that wants tokens, and what gives ones that are still good
+    server = serve("linear-1")
+    tokens = iter(("one", "two"))
+    # WHEN it is asked twice, and once with a token that is given
+    with Client(server.url, auth=Token(lambda: next(tokens))) as client:
+        client.health()
+        client.health()
+    with Client(server.url, auth=Token("three")) as client:
+        client.health()
+    # THEN each request brings its token
+    brought = [headers["authorization"] for _, _, headers, _ in server.requests]
+    assert brought == ["Bearer one", "Bearer two", "Bearer three"]
+
+
+def test_a_domain_of_ones_own_does_not_tell_the_service(serve: Callable[..., Server]) -> None:
+    # GIVEN an HTTP API behind a name of its own
+    server = serve("linear-1")
+    # WHEN a client is told what stands there
+    with Client(server.url, region="eu-west-1", service="execute-api") as client:
+        client.health()
+    # THEN it signs for that
+    _, _, headers, _ = server.requests[0]
+    assert "/eu-west-1/execute-api/" in headers["authorization"]
 
 
 def test_a_region_that_nobody_tells_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from sls_ml.intent.model import (
     WriteObjects,
 )
 from sls_ml.package.model import Package
-from sls_ml.spec.model import Alarms, Aws, Canary, Concurrency, Http, Jwt, Rollout, Secret, Throttle
+from sls_ml.spec.model import Alarms, Aws, Canary, Concurrency, Domain, Http, Jwt, Rollout, Secret, Throttle
 
 EXAMPLE = [{"age": 41, "city": "Bern"}, {"age": 27, "city": 'Zürich "Nord"'}]
 
@@ -113,6 +113,9 @@ def package(name: str, digest: str = "5f") -> Package:
 
 OWN = scoring(Place(None, "score/in/"), Place(None, "score/out/"))
 
+CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+DOMAIN = Domain(name="risk.example.org", certificate=CERTIFICATE, zone="Z0123456789ABCDEFGHIJ")
+
 DEPLOYMENTS: dict[str, Deployment] = {
     "alarms": deployment(
         function(alarms=Alarms(error_rate=0.005, p99=200), concurrency=Concurrency(reserved=20)),
@@ -157,6 +160,10 @@ DEPLOYMENTS: dict[str, Deployment] = {
                 cors=("https://example.org",),
             )
         )
+    ),
+    "http-domain": deployment(
+        function(http=Http(auth="public", domain=DOMAIN)),
+        function("other", http=Http(domain=Domain(name="other.example.org", certificate=CERTIFICATE))),
     ),
     "http-key": deployment(function(http=Http(auth="key", throttle=Throttle(rate=50, burst=100)))),
     "http-throttled": deployment(function(http=Http(throttle=Throttle(rate=10, burst=20)))),

@@ -15,12 +15,13 @@ from botocore.stub import Stubber
 
 from sls_ml.errors import UnsupportedError
 from sls_ml.provider.aws import render
-from sls_ml.provider.aws.client import signing_service
-from sls_ml.spec.model import Http, Jwt, Throttle
+from sls_ml.spec.model import Domain, Http, Jwt, Throttle
 
+CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:PredictApiKey-a1B2c3"
 TOKENS = Http(auth="jwt", jwt=Jwt(issuer="https://login.example.org/", audience=("risk",)))
 KEY = Http(auth="key")
+NEAR = "http://127.0.0.1:8000/realms/test"
 SLOW = Http(throttle=Throttle(rate=10, burst=20))
 
 
@@ -53,6 +54,26 @@ def test_the_endpoint_is_the_api(make: Any) -> None:
     assert outputs["PredictApiKey"]["Value"] == {"Ref": "PredictApiKey"}
 
 
+@pytest.mark.parametrize(
+    ("stage", "endpoint"),
+    [
+        ("dev", "https://risk.example.org"),
+        ("local", {"Fn::GetAtt": ["PredictApi", "ApiEndpoint"]}),
+    ],
+)
+def test_a_domain_is_the_endpoint_where_there_is_dns(make: Any, stage: str, endpoint: Any) -> None:
+    # GIVEN an endpoint with a name of its own
+    http = Http(auth="public", domain=Domain(name="risk.example.org", certificate=CERTIFICATE))
+    deployment = make.deployment(make.function(http=http), stage=stage)
+    # WHEN it is rendered for an account, and for the embedded cloud
+    rendered = json.loads(render(deployment, {"predict": make.package("predict")}).template)
+    # THEN the name is where it is reached, but in the embedded cloud, and the output says where it must lead
+    assert rendered["Outputs"]["PredictEndpoint"]["Value"] == endpoint
+    target = {"Fn::GetAtt": ["PredictApiDomain", "RegionalDomainName"]}
+    assert rendered["Outputs"]["PredictDomainTarget"]["Value"] == target
+    assert "PredictApiRecord" not in rendered["Resources"]
+
+
 def test_tokens_are_of_this_issuer_and_for_this_audience(make: Any) -> None:
     authorizer = template(make, TOKENS)["Resources"]["PredictApiAuthorizer"]["Properties"]
     assert authorizer["JwtConfiguration"] == {"Issuer": "https://login.example.org/", "Audience": ["risk"]}
@@ -64,22 +85,20 @@ def test_throttling_holds_for_all_routes(make: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "stage", "code"),
-    [({"timeout": 31}, "dev", "gateway-timeout"), ({}, "local", "gateway-not-local")],
+    ("changed", "code"),
+    [
+        ({"http": KEY, "timeout": 31}, "gateway-timeout"),
+        ({"http": Http(auth="jwt", jwt=Jwt(issuer=NEAR, audience=("risk",)))}, "issuer-not-https"),
+    ],
 )
-def test_what_an_api_cannot_do_is_refused(make: Any, changed: dict[str, Any], stage: str, code: str) -> None:
-    # GIVEN an endpoint with a key, and a timeout beyond an API's, or in the embedded cloud
-    deployment = make.deployment(make.function(http=KEY, **changed), stage=stage)
+def test_what_an_api_cannot_do_is_refused(make: Any, changed: dict[str, Any], code: str) -> None:
+    # GIVEN an endpoint with a timeout beyond an API's, or with tokens of an issuer on this machine
+    deployment = make.deployment(make.function(**changed), stage="dev")
     # WHEN it is rendered
     with pytest.raises(UnsupportedError) as caught:
         render(deployment, {"predict": make.package("predict")})
     # THEN it is refused
     assert caught.value.code == code
-
-
-def test_requests_are_signed_for_what_they_go_to() -> None:
-    assert signing_service("https://a1b2c3.execute-api.eu-west-1.amazonaws.com/predict") == "execute-api"
-    assert signing_service("https://abcdef.lambda-url.eu-west-1.on.aws/predict") == "lambda"
 
 
 @pytest.fixture

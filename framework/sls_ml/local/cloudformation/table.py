@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sls_ml.local.cloudformation import codedeploy_kinds, lambda_kinds, s3_kinds, secret_kinds, service_kinds
+from sls_ml.local.cloudformation import (
+    codedeploy_kinds,
+    gateway_kinds,
+    lambda_kinds,
+    s3_kinds,
+    secret_kinds,
+    service_kinds,
+)
 from sls_ml.local.cloudformation.kind import Kind
 from sls_ml.local.cloudformation.template import parse
 
 CARRIED_OUT: Final[Mapping[str, Kind]] = {
+    "AWS::ApiGatewayV2::Api": gateway_kinds.Api(),
+    "AWS::ApiGatewayV2::Authorizer": gateway_kinds.Authorizer(),
+    "AWS::ApiGatewayV2::Integration": gateway_kinds.Integration(),
+    "AWS::ApiGatewayV2::Route": gateway_kinds.Route(),
+    "AWS::ApiGatewayV2::Stage": gateway_kinds.Stage(),
     "AWS::CloudWatch::Alarm": service_kinds.Alarm(),
     "AWS::CloudWatch::Dashboard": service_kinds.Dashboard(),
     "AWS::CodeDeploy::Application": codedeploy_kinds.Application(),
@@ -35,11 +47,8 @@ CARRIED_OUT: Final[Mapping[str, Kind]] = {
 
 NOT_EMULATED: Final[frozenset[str]] = frozenset(
     {
-        "AWS::ApiGatewayV2::Api",
-        "AWS::ApiGatewayV2::Authorizer",
-        "AWS::ApiGatewayV2::Integration",
-        "AWS::ApiGatewayV2::Route",
-        "AWS::ApiGatewayV2::Stage",
+        "AWS::ApiGatewayV2::ApiMapping",
+        "AWS::ApiGatewayV2::DomainName",
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "AWS::ApplicationAutoScaling::ScalingPolicy",
         "AWS::CloudFormation::WaitConditionHandle",
@@ -48,6 +57,7 @@ NOT_EMULATED: Final[frozenset[str]] = frozenset(
         "AWS::Logs::QueryDefinition",
         "AWS::SNS::Subscription",
         "AWS::SNS::TopicPolicy",
+        "AWS::Route53::RecordSet",
         "AWS::Scheduler::Schedule",
         "AWS::Scheduler::ScheduleGroup",
     }

@@ -138,7 +138,7 @@ class Client:
         body: bytes,
         headers: Mapping[str, str],
         *,
-        signed: bool,
+        service: str | None,
         timeout: int,
     ) -> tuple[int, dict[str, str], bytes]:
         """Send an HTTP request to a function URL or an HTTP API.
@@ -148,7 +148,7 @@ class Client:
             url: The whole URL.
             body: The request's body.
             headers: Its headers.
-            signed: Whether to sign it with the session's credentials (SigV4).
+            service: The service that it is signed for (SigV4), with the session's credentials; or None.
             timeout: Seconds to wait for the answer.
 
         Returns:
@@ -156,11 +156,11 @@ class Client:
         """
         request = AWSRequest(method=method, url=url, data=body, headers=dict(headers))
         with translated(f"calling {url}"):
-            if signed:
+            if service is not None:
                 credentials = self._session.get_credentials()
                 if credentials is None:
                     raise NoCredentialsError
-                signer = SigV4Auth(credentials.get_frozen_credentials(), signing_service(url), self.region)
+                signer = SigV4Auth(credentials.get_frozen_credentials(), service, self.region)
                 signer.add_auth(request)
             answer = URLLib3Session(timeout=timeout).send(request.prepare())
             return (
@@ -168,11 +168,6 @@ class Client:
                 {name.lower(): value for name, value in answer.headers.items()},
                 answer.content,
             )
-
-
-def signing_service(url: str) -> str:
-    """The service that a request to an endpoint is signed for: an HTTP API's, or a function URL's."""
-    return "execute-api" if ".execute-api." in url else "lambda"
 
 
 @contextmanager

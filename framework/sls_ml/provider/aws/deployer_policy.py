@@ -190,7 +190,8 @@ def _variables(template: Mapping[str, Any], stack: str, region: str, account: st
     for logical, resource in template["Resources"].items():
         bodies[resource["Type"]][logical] = _filled_in(resource.get("Properties", {}), pseudo)
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for part in (_of_names(bodies, stack), _of_roles(bodies), _of_functions(bodies), _of_rules(bodies)):
+    parts = (_of_names(bodies, stack), _of_roles(bodies), _of_functions(bodies), _of_rules(bodies))
+    for part in (*parts, _of_domains(bodies)):
         for variable, text in part:
             found[variable].add(text)
     if "store_bucket" in found:
@@ -215,6 +216,14 @@ def _filled_in(value: Any, pseudo: Mapping[str, str]) -> Any:
             return [_filled_in(each, pseudo) for each in inner]
         case other:
             return other
+
+
+def _of_domains(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Host names, and the zones that hold their records."""
+    for body in bodies.get("AWS::ApiGatewayV2::DomainName", {}).values():
+        yield "domains", body["DomainName"]
+    for body in bodies.get("AWS::Route53::RecordSet", {}).values():
+        yield "zones", body["HostedZoneId"]
 
 
 def _of_names(bodies: Mapping[str, Mapping[str, Any]], stack: str) -> Iterator[tuple[str, str]]:

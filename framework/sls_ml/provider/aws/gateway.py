@@ -23,7 +23,7 @@ from sls_ml.provider.aws.cloudformation import (
 )
 from sls_ml.provider.aws.endpoint import CORS_SECONDS
 from sls_ml.provider.aws.limits import LIMITS
-from sls_ml.spec.model import LOCAL_STAGE, Http
+from sls_ml.spec.model import LOCAL_STAGE, Domain, Http
 
 ROUTES = tuple(f"{method} {path}" for method in ("GET", "HEAD", "POST") for path in ("/", "/{proxy+}"))
 """All that a function answers. There is no ``$default``: the API itself answers preflight requests then."""
@@ -38,14 +38,22 @@ _AUTHORIZER = files("sls_ml.provider.aws") / "templates" / "key_authorizer.py"
 
 def needed(http: Http) -> bool:
     """Whether an endpoint asks for more than a function URL can do."""
-    return http.auth in {"jwt", "key"} or http.throttle is not None
+    return http.auth in {"jwt", "key"} or http.throttle is not None or http.domain is not None
+
+
+def signed_for(http: Http) -> str | None:
+    """The service that a request to the endpoint is signed for; None where callers sign nothing."""
+    if http.auth != "iam":
+        return None
+    return "execute-api" if needed(http) else "lambda"
 
 
 def refuse(deployment: Deployment, function: Function) -> None:
-    """Refuse what an HTTP API, or the embedded cloud, cannot do.
+    """Refuse what an HTTP API cannot do.
 
     Raises:
-        UnsupportedError: The function may take longer than the API waits, or the stage is local.
+        UnsupportedError: The function may take longer than the API waits, or tokens come from an issuer
+            that only this machine reaches.
     """
     where, limit = f"functions.{function.name}", LIMITS["gateway_timeout_seconds"]
     if function.timeout > limit.value:
@@ -56,19 +64,27 @@ def refuse(deployment: Deployment, function: Function) -> None:
             why=limit.page,
             mend="give a shorter timeout, or use auth: iam without throttle",
         )
-    if deployment.stage == LOCAL_STAGE:
+    jwt = function.http.jwt if function.http else None
+    if jwt is not None and deployment.stage != LOCAL_STAGE and not jwt.issuer.startswith("https://"):
         raise UnsupportedError(
-            "the embedded cloud has no API Gateway",
-            code="gateway-not-local",
-            where=f"{where}.http",
-            mend="give the local stage its own: stages: {local: {functions: "
-            f"{{{function.name}: {{http: {{auth: iam, jwt: null, throttle: null}}}}}}}}}}",
+            f"API Gateway does not reach the issuer {jwt.issuer}",
+            code="issuer-not-https",
+            where=f"{where}.http.jwt.issuer",
+            why="an issuer on this machine is for the local stage",
+            mend="name an issuer with https, or give the local stage its own",
         )
 
 
-def url(function: Function) -> Value:
-    """Where the API is reached."""
+def url(deployment: Deployment, function: Function, http: Http) -> Value:
+    """Where the API is reached: at its domain, which the embedded cloud does not have."""
+    if http.domain is not None and deployment.stage != LOCAL_STAGE:
+        return f"https://{http.domain.name}"
     return attribute(names.logical_id(function.name, "Api"), "ApiEndpoint")
+
+
+def domain_target(function: Function) -> Value:
+    """The name that a record of the domain must point to."""
+    return attribute(names.logical_id(function.name, "ApiDomain"), "RegionalDomainName")
 
 
 def resources(deployment: Deployment, function: Function, http: Http) -> Iterator[tuple[str, Resource]]:
@@ -108,6 +124,8 @@ def resources(deployment: Deployment, function: Function, http: Http) -> Iterato
         name(function.name, "ApiPermission"),
         resource("AWS::Lambda::Permission", _permission(ref(alias), f"${{{api}}}/*"), function=function.name),
     )
+    if http.domain is not None:
+        yield from _domain(function, http.domain, api)
     match http.auth:
         case "jwt":
             yield from _tokens(function, http, api)
@@ -180,6 +198,50 @@ def _permission(function: Value, source: str) -> dict[str, Any]:
         "SourceAccount": sub(ACCOUNT),
         "SourceArn": sub(f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT}:{source}"),
     }
+
+
+def _domain(function: Function, domain: Domain, api: str) -> Iterator[tuple[str, Resource]]:
+    """The host name, what it leads to, and its record where the zone is given."""
+    name = names.logical_id
+    host, stage = name(function.name, "ApiDomain"), name(function.name, "ApiStage")
+    yield (
+        host,
+        resource(
+            "AWS::ApiGatewayV2::DomainName",
+            {
+                "DomainName": domain.name,
+                "DomainNameConfigurations": [
+                    {
+                        "CertificateArn": domain.certificate,
+                        "EndpointType": "REGIONAL",
+                        "SecurityPolicy": "TLS_1_2",
+                    }
+                ],
+            },
+            function=function.name,
+        ),
+    )
+    yield (
+        name(function.name, "ApiMapping"),
+        resource(
+            "AWS::ApiGatewayV2::ApiMapping",
+            {"ApiId": ref(api), "DomainName": ref(host), "Stage": ref(stage)},
+            function=function.name,
+        ),
+    )
+    if domain.zone is not None:
+        alias = {
+            "DNSName": attribute(host, "RegionalDomainName"),
+            "HostedZoneId": attribute(host, "RegionalHostedZoneId"),
+        }
+        yield (
+            name(function.name, "ApiRecord"),
+            resource(
+                "AWS::Route53::RecordSet",
+                {"AliasTarget": alias, "HostedZoneId": domain.zone, "Name": domain.name, "Type": "A"},
+                function=function.name,
+            ),
+        )
 
 
 def _tokens(function: Function, http: Http, api: str) -> Iterator[tuple[str, Resource]]:

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sls_ml.errors import ExternalError
-from sls_ml.provider.aws import names
-from sls_ml.provider.aws.client import Client, signing_service, translated
+from sls_ml.provider.aws import gateway, names
+from sls_ml.provider.aws.client import Client, translated
 from sls_ml.provider.aws.deployer import split_uri
 from sls_ml.provider.base import Answer, LogEvent, StoredObject
+from sls_ml.spec.model import Http
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
@@ -55,11 +56,11 @@ class AwsOperations:
         self,
         endpoint: str,
         path: str,
+        http: Http,
         *,
         method: str = "POST",
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        signed: bool = True,
         timeout: int = 60,
     ) -> Answer:
         """Call an endpoint.
@@ -67,25 +68,28 @@ class AwsOperations:
         Args:
             endpoint: The function's URL, as the stack's outputs give it.
             path: Path below it, such as ``/predict``.
+            http: What the spec says of it; ``auth: iam`` asks for a signature.
             method: The HTTP method.
             body: The request's body.
             headers: Its headers; a body without a type is sent as JSON.
-            signed: Whether to sign with the caller's credentials: what ``auth: iam`` asks for.
             timeout: Seconds to wait for the answer.
         """
         sent = {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}
         return Answer(
-            *self._client.send(method, _url(endpoint, path), body, sent, signed=signed, timeout=timeout)
+            *self._client.send(
+                method, _url(endpoint, path), body, sent, service=gateway.signed_for(http), timeout=timeout
+            )
         )
 
-    def request_line(self, endpoint: str, path: str, body: str, *, signed: bool) -> str:
+    def request_line(self, endpoint: str, path: str, body: str, http: Http) -> str:
         """A curl line that sends a request; credentials come from the variables that it names."""
         words = ["curl", "-sS", "-H", "content-type: application/json", "-d", body, _url(endpoint, path)]
         line = shlex.join(words)
-        if not signed:
+        service = gateway.signed_for(http)
+        if service is None:
             return line
         line += (
-            f" --aws-sigv4 aws:amz:{self._client.region}:{signing_service(endpoint)}"
+            f" --aws-sigv4 aws:amz:{self._client.region}:{service}"
             ' --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
         )
         if self._client.embedded:

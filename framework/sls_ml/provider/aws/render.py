@@ -66,7 +66,7 @@ def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
         if function.http and gateway.needed(function.http):
             gateway.refuse(deployment, function)
         resources |= dict(_resources(deployment, function, packages[function.name], stack, store))
-        outputs |= dict(_outputs(function))
+        outputs |= dict(_outputs(deployment, function))
     resources |= dict(dashboard.resources(deployment))
     outputs[names.FUNCTIONS_OUTPUT] = _output(
         "Names of the functions in the spec", ",".join(function.name for function in deployment.functions)
@@ -311,14 +311,18 @@ def _own_environment(function: Function) -> dict[str, str]:
     }
 
 
-def _outputs(function: Function) -> Iterator[tuple[str, dict[str, Any]]]:
+def _outputs(deployment: Deployment, function: Function) -> Iterator[tuple[str, dict[str, Any]]]:
     def output(suffix: str, what: str, value: Value) -> tuple[str, dict[str, Any]]:
         return names.logical_id(function.name, suffix), _output(f"{what} {function.name}", value)
 
     yield output("Function", "Name on AWS of", ref(names.logical_id(function.name, "Function")))
     if function.http:
-        url = attribute(names.logical_id(function.name, "Url"), "FunctionUrl")
-        yield output("Endpoint", "URL of", gateway.url(function) if gateway.needed(function.http) else url)
+        url: Value = attribute(names.logical_id(function.name, "Url"), "FunctionUrl")
+        if gateway.needed(function.http):
+            url = gateway.url(deployment, function, function.http)
+        yield output("Endpoint", "URL of", url)
+        if function.http.domain is not None:
+            yield output("DomainTarget", "What the domain points to of", gateway.domain_target(function))
         if function.http.auth == "key":
             secret = ref(names.logical_id(function.name, "ApiKey"))
             yield output("ApiKey", "Secret with the key for callers of", secret)
