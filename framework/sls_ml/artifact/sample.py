@@ -127,6 +127,8 @@ def fit_sample(model: Any, source: object) -> Sample:
                 code="sample-columns",
                 mend="give a sample with the columns that the model was trained on, in their order",
             )
+        if frame.shape[1] > width:
+            raise _too_wide(frame, width)
         chosen_frame = frame.iloc[:, used]
         if not named:
             chosen_frame = chosen_frame.set_axis([f"x{position}" for position in used], axis=1)
@@ -148,6 +150,20 @@ def fit_sample(model: Any, source: object) -> Sample:
     chosen_frame = chosen_frame.astype(dict.fromkeys(chosen_frame.columns[list(known)], object))
     sample = _typed(chosen_frame, form, tuple(used), width, integers)
     return replace(sample, categories={sample.frame.columns[at]: values for at, values in known.items()})
+
+
+def _too_wide(frame: pd.DataFrame, width: int) -> ModelError:
+    """Without names nobody knows which columns the model was trained on: the first ones, or others."""
+    names = [str(name) for name in frame.columns]
+    index = [name for name in names if name.startswith("Unnamed: ")]
+    shown = ", ".join(map(repr, names[:10])) + (" and more" if len(names) > 10 else "")
+    return ModelError(
+        f"The model takes {width} columns; the sample has {len(names)}: {shown}.",
+        code="sample-columns",
+        why="it was trained without names of columns, so that nobody can tell which ones it takes",
+        mend=(f"leave {index[0]!r} out, which is an index: to_csv(index=False); " if index else "")
+        + "give a sample of its columns alone, in their order, or train it on a DataFrame",
+    )
 
 
 def _of_graph(model: GraphModel, frame: pd.DataFrame, named: bool) -> Sample:

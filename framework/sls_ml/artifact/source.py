@@ -136,18 +136,30 @@ def _read(path: Path, load: Any) -> Any:
     return model
 
 
-def _load_skops(path: Path, trust: bool) -> Any:
+def untrusted_types(path: Path) -> list[str]:
+    """The types in a .skops file that skops does not vouch for, sorted; nothing is loaded.
+
+    Raises:
+        ModelError: The file is corrupt.
+    """
     io = need("skops.io")
-    unknown = sorted(io.get_untrusted_types(file=path))
+    try:
+        return sorted(io.get_untrusted_types(file=path))
+    except Exception as error:
+        raise _corrupt(path, error) from error
+
+
+def _load_skops(path: Path, trust: bool) -> Any:
+    unknown = untrusted_types(path)
     if unknown and not trust:
         raise ModelError(
-            f"{path.name} holds types that skops does not trust: {', '.join(unknown)}.",
+            f"{path.name} holds types that skops does not vouch for: {', '.join(unknown)}.",
             code="model-untrusted",
             where=str(path),
-            why="loading them runs code that is not part of the known libraries",
-            mend="set `trust: true` if these types are yours",
+            why="loading them takes their state from the file, unchecked; random forests are among them",
+            mend="set `trust: true` if the file is your own",
         )
-    return io.load(path, trusted=unknown)
+    return need("skops.io").load(path, trusted=unknown)
 
 
 def _load_pickle(path: Path) -> Any:
@@ -165,4 +177,4 @@ def _corrupt(path: Path, error: Exception) -> ModelError:
 
 
 def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")[:300]

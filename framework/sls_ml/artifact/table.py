@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,12 @@ from sls_ml.errors import ExternalError, ModelError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What stands between columns in files that are no CSV."""
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)*(e[+-]?\d+)?", re.IGNORECASE)
+"""A number as a header; pandas appends ``.1`` to one that stands there twice."""
 
 
 def read_table(source: object) -> tuple[pd.DataFrame, bool]:
@@ -88,7 +95,7 @@ def _read_file(path: Path) -> pd.DataFrame:
     try:
         match path.suffix.lower():
             case ".csv":
-                return pd.read_csv(path)
+                return _csv(pd.read_csv(path), path)
             case ".jsonl" | ".ndjson":
                 return pd.read_json(path, lines=True, dtype=None, convert_dates=False)
             case ".parquet":
@@ -107,6 +114,14 @@ def _read_file(path: Path) -> pd.DataFrame:
             where=str(path),
             mend="pip install pyarrow, or save the sample as .csv",
         ) from error
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            "The sample file is not in UTF-8.",
+            code="sample-corrupt",
+            where=str(path),
+            why=str(error),
+            mend="save it in UTF-8, as to_csv does; in a spreadsheet: CSV UTF-8",
+        ) from error
     except (ValueError, OSError) as error:
         raise ModelError(
             "The sample file cannot be read.",
@@ -115,6 +130,37 @@ def _read_file(path: Path) -> pd.DataFrame:
             why=" ".join(str(error).split())[:300],
             mend="check that the file is what its suffix says, in UTF-8, with a header line",
         ) from error
+
+
+def _csv(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table as it was read, unless its first line shows that it was meant otherwise.
+
+    Raises:
+        ModelError: The columns are not separated by commas, or there is no header.
+    """
+    names = [str(name) for name in frame.columns]
+    if len(names) == 1 and (mark := next((each for each in _SEPARATORS if each in names[0]), None)):
+        raise ModelError(
+            f"The columns of {path.name} are separated by {_SEPARATORS[mark]}.",
+            code="sample-separator",
+            where=str(path),
+            why=f"its first line is {names[0][:80]!r}",
+            mend="save it with commas, and numbers with a point, as to_csv(index=False) does",
+        )
+    if all(_NUMBER.fullmatch(name) for name in names) and not _counted(names):
+        raise ModelError(
+            f"The first line of {path.name} is a row, not the names of the columns.",
+            code="sample-header",
+            where=str(path),
+            why=f"it begins with {', '.join(names[:3])}",
+            mend="write the names of the columns into a line above it",
+        )
+    return frame
+
+
+def _counted(names: list[str]) -> bool:
+    """Whether names are what pandas calls columns without names: 0, 1, 2."""
+    return names in ([str(at) for at in range(len(names))], [str(at + 1) for at in range(len(names))])
 
 
 def select(frame: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ from sls_ml.errors import UsageError
 from sls_ml.spec import SPEC_FILE, read
 
 _IGNORED = ".sls-ml/\n"
-_PICKLES = {".joblib", ".pkl", ".pickle"}
+_PICKLES = {".joblib", ".pkl", ".pickle", ".pt", ".pt2", ".pth"}
+_TABLES = {".csv", ".jsonl", ".ndjson", ".parquet"}
 _NO_NAMES = {"model", "pipeline", "estimator", "classifier", "regressor", "clf"}
 """File names that say nothing of a model: it is called like its project."""
 
@@ -51,13 +53,7 @@ def init(
 ) -> None:
     """Begin a project for a trained model; what exists already is never overwritten."""
     output = Output.open(as_json=json)
-    for what, file in (("model", model), ("sample", sample)):
-        if not file.exists():
-            raise UsageError(
-                f"the {what} {file} does not exist",
-                code="model-missing" if what == "model" else "sample-missing",
-                mend=f"name an existing file with --{what}",
-            )
+    _check_files(model, sample)
     spec = folder / SPEC_FILE
     if spec.exists():
         raise UsageError(
@@ -70,8 +66,8 @@ def init(
         model=called if model.stem.lower() in _NO_NAMES else _named(model.stem, shortest=1),
         source=_relative(model, folder),
         sample=_relative(sample, folder),
-        trust="\n    trust: true    # loading a pickle runs code: only for files of your own"
-        if _trusted(model, trust)
+        trust="\n    trust: true    # loading it may run code: only for files of your own"
+        if _trusted(output, model, trust)
         else "",
     )
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,15 +98,45 @@ def _relative(file: Path, folder: Path) -> str:
     return str(absolute.relative_to(base)) if absolute.is_relative_to(base) else str(absolute)
 
 
-def _trusted(model: Path, given: bool) -> bool:
+def _check_files(model: Path, sample: Path) -> None:
+    for what, file in (("model", model), ("sample", sample)):
+        if not file.exists():
+            raise UsageError(
+                f"the {what} {file} does not exist",
+                code="model-missing" if what == "model" else "sample-missing",
+                mend=f"name an existing file with --{what}",
+            )
+    if sample.suffix.lower() not in _TABLES:
+        raise UsageError(
+            f"{sample} is no table of rows",
+            code="sample-form",
+            mend="swap --model and --sample"
+            if model.suffix.lower() in _TABLES
+            else "save the sample as .csv, .jsonl or .parquet",
+        )
+
+
+def _trusted(output: Output, model: Path, given: bool) -> bool:
     """Ask once, when nobody has said it and somebody is there to ask."""
-    if model.suffix not in _PICKLES or given:
+    if given or (doubt := _doubt(model)) is None:
         return given
-    if not sys.stdin.isatty():
-        return False
-    return typer.confirm(
-        f"{model.name} is a pickle: loading it runs the code in it. Is it your own?", err=True
-    )
+    if sys.stdin.isatty():
+        return typer.confirm(f"{model.name} {doubt}. Is it your own?", err=True)
+    output.warn(f"{model.name} {doubt}: if it is your own, write `trust: true` below its source")
+    return False
+
+
+def _doubt(model: Path) -> str | None:
+    """Why a model file needs its owner's word; None for one that loads without running anything."""
+    suffix = model.suffix.lower()
+    if suffix in _PICKLES:
+        return "is a pickle, and loading it runs the code in it"
+    if suffix != ".skops" or importlib.util.find_spec("skops") is None:
+        return None
+    from sls_ml.artifact.source import untrusted_types
+
+    unknown = untrusted_types(model)
+    return f"holds types that skops does not vouch for ({', '.join(unknown)})" if unknown else None
 
 
 def _ignore(folder: Path) -> list[str]:

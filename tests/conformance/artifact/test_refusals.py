@@ -193,6 +193,16 @@ def test_a_matrix_that_is_too_narrow(linear: Any, numbers: Matrix) -> None:
     )
 
 
+def test_columns_too_many_for_a_model_without_names(linear: Any, numbers: Matrix) -> None:
+    # GIVEN a model that was trained on a matrix, and a sample with its index as a first column
+    sample = pd.DataFrame(numbers, columns=list("abcd")).reset_index(names="Unnamed: 0")
+    # WHEN the model is converted
+    error = refusal(ModelError, "sample-columns", linear, sample)
+    # THEN no columns are guessed, and the index is named
+    assert "takes 4 columns; the sample has 5" in error.what
+    assert "leave 'Unnamed: 0' out" in str(error.mend)
+
+
 @pytest.mark.parametrize("sample", [[], pd.DataFrame({"a": []}), 7, np.zeros(3), {"a": [1]}])
 def test_a_sample_that_is_no_table(sample: Any, linear: Any) -> None:
     # GIVEN something that holds no rows

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import skops.io
+from sklearn.ensemble import RandomForestClassifier
 
 from command_line import ROOT, Done, run
 
@@ -75,6 +77,38 @@ def test_golden_a_sample_of_text(project: Path, message: Message) -> None:
     done = run(project, "convert")
     assert done.code == 9
     message("sample-text", done)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "content"),
+    [
+        ("separator", b"weight;colour;sugar\n0,5;0,1;0,2\n"),
+        ("tabs", b"weight\tcolour\tsugar\n0.5\t0.1\t0.2\n"),
+        ("encoding", "weight,colour,sugar,città\n0.5,0.1,0.2,Forlì\n".encode("latin-1")),
+        ("header", b"0.5,0.1,0.2\n0.4,0.1,0.3\n"),
+        ("empty", b""),
+        ("no-rows", b"weight,colour,sugar\n"),
+        ("spelling", b"Weight,colour,sugar\n0.5,0.1,0.2\n"),
+        ("ragged", b"weight,colour,sugar\n0.5,0.1\n0.1,0.2,0.3,0.4,0.5\n"),
+    ],
+)
+def test_golden_a_sample_that_was_saved_otherwise(
+    project: Path, message: Message, mistake: str, content: bytes
+) -> None:
+    # GIVEN a sample as spreadsheets and other programs write it
+    (project / "sample.csv").write_bytes(content)
+    # THEN what is wrong is said, and how to save it
+    done = run(project, "convert")
+    assert done.code == 9
+    message(f"sample-{mistake}", done)
+
+
+@pytest.mark.parametrize(
+    "content", [b"weight,colour,sugar\n0.5,0.1,0.2\n", b"\xef\xbb\xbfweight,colour,sugar\n1,1,1\n"]
+)
+def test_one_row_is_a_sample_and_a_mark_at_the_begin_does_no_harm(project: Path, content: bytes) -> None:
+    (project / "sample.csv").write_bytes(content)
+    assert run(project, "convert").code == 0
 
 
 @pytest.mark.parametrize("suffix", [".skops", ".joblib", ".pkl"])
@@ -177,6 +211,37 @@ def test_golden_a_project_that_exists(project: Path, message: Message) -> None:
     assert done.code == 2
     assert (project / "sls-ml.yaml").read_bytes() == before
     message("spec-exists", done)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "code"),
+    [
+        ("init-no-model", ["--model", "modle.skops", "--sample", "sample.csv"], 2),
+        ("init-swapped", ["--model", "sample.csv", "--sample", "model.skops"], 2),
+        ("init-spreadsheet", ["--model", "model.skops", "--sample", "sample.xlsx"], 2),
+        ("init-pickle", ["--model", "unfolds.joblib", "--sample", "sample.csv"], 0),
+        ("init-doubtful", ["--model", "forest.skops", "--sample", "sample.csv"], 0),
+    ],
+)
+def test_golden_beginning_a_project(
+    models: Path, tmp_path: Path, message: Message, name: str, words: list[str], code: int
+) -> None:
+    # GIVEN a folder with files of a user, some of which need the user's word before they are loaded
+    for file in ("model.skops", "sample.csv", "unfolds.joblib"):
+        (tmp_path / file).write_bytes((models / file).read_bytes())
+    (tmp_path / "sample.xlsx").write_bytes(b"PK")
+    rows = [[0.0, 1.0, 2.0], [1.0, 0.0, 1.0]]
+    skops.io.dump(RandomForestClassifier(2, random_state=0).fit(rows, [0, 1]), tmp_path / "forest.skops")
+    # THEN what is wrong, or what is left to say, is said
+    done = run(tmp_path, "init", *words, "--name", "fruit", stdin="")
+    assert done.code == code
+    message(name, done)
+    # THEN with the user's word nothing is left to say
+    if code == 0:
+        (tmp_path / "sls-ml.yaml").unlink()
+        trusted = run(tmp_path, "init", *words, "--trust", stdin="")
+        assert "trust: true" not in trusted.err
+        assert "trust: true" in (tmp_path / "sls-ml.yaml").read_text()
 
 
 def test_golden_a_full_disk_is_said_and_mended_by_a_second_run(project: Path, message: Message) -> None:
