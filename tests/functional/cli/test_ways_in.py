@@ -70,7 +70,7 @@ def test_a_deploy_says_what_stays_away(deployed: tuple[Path, str]) -> None:
     _, said = deployed
     # THEN the name is listed, and the lines to paste bring what each endpoint wants
     assert "not emulated: SlowApiDomain (AWS::ApiGatewayV2::DomainName)" in said
-    assert "not emulated: SlowApiMapping (AWS::ApiGatewayV2::ApiMapping)" in said
+    assert "not emulated: SlowApiDomainMap (AWS::ApiGatewayV2::ApiMapping)" in said
     assert '-H "x-api-key: $API_KEY"' in said
     assert "--aws-sigv4 aws:amz:eu-west-1:execute-api" in said
 

@@ -146,6 +146,34 @@ DEPLOYMENTS: dict[str, Deployment] = {
             }
         ),
     ),
+    "careful-canary": deployment(
+        function(
+            "keyed",
+            http=Http(
+                auth="key",
+                throttle=Throttle(rate=5, burst=9),
+                domain=Domain(
+                    name="keyed.example.org", certificate=CERTIFICATE.replace("1234abcd", "5678abcd")
+                ),
+            ),
+            log_retention=90,
+            environment={"OTHER": Secret(secret="other")},
+        ),
+        function(
+            "bearer", http=Http(auth="jwt", jwt=Jwt(issuer="https://id.example.com", audience=("a", "b")))
+        ),
+        function("score", batch=OWN),
+        region="us-east-1",
+        stage="prod",
+        rollout=Rollout(canary=Canary(percent=10, minutes=15)),
+        aws=Aws.model_validate(
+            {
+                "vpc": {"subnets": ["subnet-0c1b2c3d4e5f67890"], "security_groups": ["sg-0c1b2c3d4e5f67890"]},
+                "kms": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+                "permissions_boundary": "arn:aws:iam::aws:policy/PowerUserAccess",
+            }
+        ),
+    ),
     "http": deployment(function()),
     "http-public": deployment(
         function(
@@ -226,6 +254,7 @@ def make() -> Any:
     """The makers of this module, for a test that needs a deployment of its own."""
 
     class Makers:
+        deployments = DEPLOYMENTS
         deployment = staticmethod(deployment)
         function = staticmethod(function)
         model = staticmethod(model)

@@ -174,7 +174,16 @@ def test_every_statement_has_its_reason_and_its_own_sid(case: Case) -> None:
     assert all(each.reason for each in statements)
 
 
-WIDE = {"NewMappings", "SeeLogs", "StopRollout", "SeeScaling", "Subscriptions", "Random", "Network"}
+WIDE = {
+    "NewMappings",
+    "SeeLogs",
+    "StopRollout",
+    "SeeScaling",
+    "Subscriptions",
+    "Random",
+    "Network",
+    "SeeZones",
+}
 
 
 def test_only_named_statements_act_upon_everything(case: Case) -> None:

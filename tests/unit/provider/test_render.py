@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields as dataclass_fields
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
+from pydantic import BaseModel
 
 from sls_ml.errors import UnsupportedError
 from sls_ml.intent.model import Deployment, Place
@@ -156,3 +159,49 @@ def test_a_store_that_a_function_cannot_read_is_refused(make: Any, store: str) -
         render(deployment, {"predict": make.package("predict")})
     # THEN it is refused
     assert caught.value.code == "store-unsupported"
+
+
+IN_THE_PACKAGE = {
+    *("Batch.format", "Batch.join", "Batch.max_rejected", "Batch.output"),
+    *("Http.max_body", "Http.max_rows", "Http.page"),
+    *("Function.requirements", "Function.style"),
+    *("ModelRef.digest", "ModelRef.engine", "ModelRef.manifest"),
+}
+"""Settings that the code of a function reads: a template does not have them."""
+
+IN_NO_TEMPLATE = {
+    "Deployment.provider": "every golden is of AWS",
+    "Deployment.vendor": "it is for what is generated",
+    "Function.start_reason": "`plan` says it",
+    "Function.traffic": "it decides `start`, which the goldens have",
+}
+"""Other settings with one value in all goldens, and why."""
+
+
+def test_the_goldens_show_every_setting(make: Any) -> None:
+    # GIVEN every setting that a deployment may have, with its values in all goldens
+    values: dict[str, set[str]] = {}
+    for each in make.deployments.values():
+        for name, value in _settings(each):
+            values.setdefault(name, set()).add(value)
+    # THEN each has at least two values somewhere, but for those that cannot
+    alike = {name for name, found in values.items() if len(found) < 2}
+    assert alike == IN_THE_PACKAGE | set(IN_NO_TEMPLATE)
+
+
+def _settings(value: Any) -> Iterator[tuple[str, str]]:
+    """Every field of a value and of those within, with its value as text."""
+    match value:
+        case BaseModel():
+            fields = {name: getattr(value, name) for name in type(value).model_fields}
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            fields = {each.name: getattr(value, each.name) for each in dataclass_fields(value)}
+        case tuple() | list():
+            for each in value:
+                yield from _settings(each)
+            return
+        case _:
+            return
+    for name, inner in fields.items():
+        yield f"{type(value).__name__}.{name}", repr(inner)
+        yield from _settings(inner)

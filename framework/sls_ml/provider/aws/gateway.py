@@ -222,7 +222,7 @@ def _domain(function: Function, domain: Domain, api: str) -> Iterator[tuple[str,
         ),
     )
     yield (
-        name(function.name, "ApiMapping"),
+        name(function.name, "ApiDomainMap"),
         resource(
             "AWS::ApiGatewayV2::ApiMapping",
             {"ApiId": ref(api), "DomainName": ref(host), "Stage": ref(stage)},

@@ -1,0 +1,157 @@
+"""What the validators of others say of all that is rendered: nothing, but for what is listed with its reason.
+
+Templates go through `sam validate --lint`, every policy document through parliament: those of roles, of
+buckets, queues and topics, of callers and of whoever deploys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from uv import find_uv_bin
+
+from sls_ml.local.managed_runtime import cache_folder
+from sls_ml.provider.aws.role_policies import flat
+
+HERE = Path(__file__).parent / "validators"
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+ACCEPTED = {
+    "Statement contains neither Resource nor NotResource": "trust policies have none",
+    "Unknown condition lambda:InvokedViaFunctionUrl": "Lambda's page on access to function URLs",
+    "Unknown condition lambda:SourceFunctionArn": "Lambda's page on VPCs: the condition that keeps code out",
+    "Unknown action lambda:GetFunctionScalingConfig": "in CloudFormation's schema; newer than parliament",
+    "Unknown action s3:GetBucketAbac": "in CloudFormation's schema; newer than parliament",
+    "Unknown action apigateway:TagResource": "in CloudFormation's schema of the stage",
+    "Unknown action apigateway:UntagResource": "in CloudFormation's schema of the stage",
+    "codedeploy:PutLifecycleEventHookExecutionStatus": "SAM's page on gradual deployments names the group",
+    "'action': 'ec2:": "interfaces have no id before Lambda makes them, see `iam.use_network`",
+}
+"""What parliament says without cause: a part of its text, and why we leave it so."""
+
+ARNS = {
+    "AWS::IAM::Role": "arn:aws:iam::123456789012:role/",
+    "AWS::Lambda::Alias": "arn:aws:lambda:eu-west-1:123456789012:function:",
+    "AWS::Lambda::Function": "arn:aws:lambda:eu-west-1:123456789012:function:",
+    "AWS::Lambda::Version": "arn:aws:lambda:eu-west-1:123456789012:function:",
+    "AWS::S3::Bucket": "arn:aws:s3:::",
+    "AWS::SecretsManager::Secret": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:",
+    "AWS::SNS::Topic": "arn:aws:sns:eu-west-1:123456789012:",
+    "AWS::SQS::Queue": "arn:aws:sqs:eu-west-1:123456789012:",
+}
+"""How the ARN of a resource begins."""
+
+REFERRED_BY_ARN = {
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::Version",
+    "AWS::SecretsManager::Secret",
+    "AWS::SNS::Topic",
+}
+"""Types whose ``Ref`` is their ARN."""
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[str, Any]:
+    """What the validators say, of all goldens at once."""
+    asked = {"templates": [str(file) for file in templates()], "policies": dict(policies())}
+    done = subprocess.run(
+        [installed() / "bin" / "python", HERE / "judge.py"],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "SAM_CLI_TELEMETRY": "0"},
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def installed() -> Path:
+    """The validators' environment, made once for each set of pins."""
+    pins = HERE / "requirements.txt"
+    folder = cache_folder() / "validators" / hashlib.sha256(pins.read_bytes()).hexdigest()[:16]
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent))
+    uv = find_uv_bin()
+    subprocess.run([uv, "venv", "--quiet", "--relocatable", "--python", "3.11", partial], check=True)
+    command = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", partial / "bin" / "python"]
+    subprocess.run([*command, "-r", pins], check=True)
+    try:
+        partial.rename(folder)
+    except OSError:  # another process was faster
+        shutil.rmtree(partial)
+    return folder
+
+
+def templates() -> list[Path]:
+    return sorted((GOLDEN / "aws").glob("*.json"))
+
+
+def policies() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every policy document of the goldens, with the holes filled."""
+    for file in templates():
+        resources = json.loads(file.read_text())["Resources"]
+        for name, body in resources.items():
+            for kind, document in documents(body.get("Properties", {})):
+                yield f"{file.stem}: {name} {kind}", filled(document, resources)
+    for file in sorted((GOLDEN / "iam").glob("*.json")):
+        for document in json.loads(file.read_text()):
+            yield f"{file.stem}: {document['name']}", document["policy"]
+
+
+def documents(properties: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for each in properties.get("Policies", []):
+        yield "grants", each["PolicyDocument"]
+    for key in ("AssumeRolePolicyDocument", "PolicyDocument"):
+        if key in properties:
+            yield key, properties[key]
+
+
+def filled(value: Any, resources: dict[str, Any]) -> Any:
+    """A document with ARNs in place of references."""
+
+    def stands_for(hole: re.Match[str]) -> str:
+        pseudo = {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012"}
+        if hole[1] in pseudo:
+            return pseudo[hole[1]]
+        name, _, attribute = hole[1].partition(".")
+        kind = resources[name]["Type"]
+        arn = attribute == "Arn" or kind in REFERRED_BY_ARN
+        return (ARNS.get(kind, "arn:aws:x:eu-west-1:123456789012:") if arn else "") + name.lower()
+
+    match flat(value):
+        case str() as text:
+            return re.sub(r"\$\{([^}]+)\}", stands_for, text)
+        case dict() as inner:
+            return {key: filled(each, resources) for key, each in inner.items()}
+        case list() as inner:
+            return [filled(each, resources) for each in inner]
+        case other:
+            return other
+
+
+def test_sam_has_nothing_to_say(verdicts: dict[str, Any]) -> None:
+    # GIVEN the golden templates
+    # THEN `sam validate --lint` finds each valid
+    assert {path: said for path, said in verdicts["templates"].items() if said} == {}
+    assert len(verdicts["templates"]) == len(templates())
+
+
+def test_parliament_says_nothing_new(verdicts: dict[str, Any]) -> None:
+    # GIVEN every policy document of the goldens
+    said = {(name, finding) for name, found in verdicts["policies"].items() for finding in found}
+    # THEN parliament finds nothing but what is accepted, and each acceptance is still needed
+    assert [each for each in sorted(said) if not any(part in each[1] for part in ACCEPTED)] == []
+    assert [part for part in ACCEPTED if not any(part in finding for _, finding in said)] == []
