@@ -141,8 +141,8 @@ def _requirements(
     }
 
 
-def package(prepared: Prepared, narrator: Narrator) -> Mapping[str, Package]:
-    """Build the package of every function, or find those of the same inputs.
+def package(prepared: Prepared, narrator: Narrator, *, only: str | None = None) -> Mapping[str, Package]:
+    """Build the package of every function, or of one, or find those of the same inputs.
 
     For the local stage they fit what the embedded cloud can run here, where the function's Python version or
     platform is not at hand.
@@ -152,6 +152,8 @@ def package(prepared: Prepared, narrator: Narrator) -> Mapping[str, Package]:
     runtime = base / "sls_ml_runtime" if project.vendor else installed_runtime()
     packages: dict[str, Package] = {}
     for function in deployment.functions:
+        if only not in {None, function.name}:
+            continue
         python, platform = None, None
         if project.stage == LOCAL_STAGE:
             local = packaging.local_target(function.python, function.architecture, provider=project.provider)

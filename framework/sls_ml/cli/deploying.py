@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, assert_never
 import typer
 
 from sls_ml import deploy as story
+from sls_ml.cli import costing
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption, here
 from sls_ml.deploy import Plan
@@ -65,6 +66,7 @@ def plan(
     planned, _ = _plan(spec, output, frozen=frozen)
     for bucket in story.silent_buckets(planned.prepared):
         output.warn(f"{bucket} does not announce its objects yet: sls-ml announce s3://{bucket}")
+    found, table = costing.costs(planned, output)
     output.document(
         {
             "stage": spec.stage,
@@ -76,6 +78,7 @@ def plan(
                     "engines": {model.name: model.engine for model in function.models},
                     "start": function.start,
                     "start_reason": function.start_reason,
+                    "costs": costing.document(found.get(function.name)),
                     "grants": [_granted(grant) for grant in function.grants],
                 }
                 for function in planned.prepared.deployment.functions
@@ -84,6 +87,7 @@ def plan(
     )
     if not json:
         _show_functions(output, planned)
+        costing.show(output, found, table)
         _show(output, planned)
 
 

@@ -81,12 +81,13 @@ def estimate(  # noqa: PLR0913 - an option each
     lines = cost.bill(month, table)
     free = cost.free(lines, table)
     choices = _choices(month, table)
-    for warning in table.warnings(cost.names(lines), date.today()):
+    used = cost.names(lines, *cost.by_start(month, table).values())
+    for warning in table.warnings(used, date.today()):
         output.warn(warning)
     if not taken.measured:
         measure = f"; `sls-ml bench memory {wanted.name}` does that" if wanted.http else ""
         output.warn(f"{wanted.name} was not measured here: these are the times of a small model{measure}")
-    output.document(_document(wanted, table, taken, month, lines, free, choices))
+    output.document(_document(wanted, table, taken, month, lines, free, choices, used))
     if not json:
         _show(output, month, lines, free, table)
         _show_choices(output, choices, table)
@@ -100,6 +101,7 @@ def _document(
     lines: Sequence[cost.Line],
     free: Sequence[cost.Free],
     choices: _Choices,
+    used: frozenset[str],
 ) -> dict[str, object]:
     saved = sum(each.saved for each in free)
     return {
@@ -111,7 +113,7 @@ def _document(
             "source": table.source,
             "read": str(table.read),
             "own": list(table.own),
-            "borrowed": sorted(cost.names(lines) & set(table.borrowed)),
+            "borrowed": sorted(used & set(table.borrowed)),
             "lender": table.lender,
         },
         "currency": table.currency,
@@ -131,9 +133,9 @@ def _document(
 def _choices(month: Usage, table: pricing.Prices) -> _Choices:
     """The same month with each kind of start on each architecture."""
     return {
-        (start, architecture): total
+        (start, architecture): cost.total(lines)
         for architecture in _ARCHITECTURES
-        for start, total in cost.by_start(replace(month, architecture=architecture), table).items()
+        for start, lines in cost.by_start(replace(month, architecture=architecture), table).items()
     }
 
 

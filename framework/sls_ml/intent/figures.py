@@ -63,6 +63,11 @@ def slowdown(memory: int) -> float:
     return max(1.0, MB_PER_CPU / memory)
 
 
+def fetch_ms(size: int) -> float:
+    """Milliseconds that so many bytes are expected to take from the store."""
+    return size / (FETCH_MB_PER_SECOND * 1e6) * 1000
+
+
 def start_ms(*, engine: str, observability: str, style: str, memory: int, fetched: int) -> float:
     """The expected milliseconds of a plain start.
 
@@ -73,5 +78,4 @@ def start_ms(*, engine: str, observability: str, style: str, memory: int, fetche
         memory: Its memory in MB.
         fetched: Bytes of models that it reads from the store.
     """
-    cpu = figures().start_cpu_ms(engine, observability, style) * slowdown(memory)
-    return cpu + fetched / (FETCH_MB_PER_SECOND * 1e6) * 1000
+    return figures().start_cpu_ms(engine, observability, style) * slowdown(memory) + fetch_ms(fetched)

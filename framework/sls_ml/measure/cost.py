@@ -205,16 +205,16 @@ def _watching(usage: Usage) -> Iterator[_Quantity]:
     yield "dashboards", usage.dashboards, "dashboards", "dashboard"
 
 
-def names(lines: Sequence[Line]) -> frozenset[str]:
-    """Names of the prices that a bill is made of."""
-    return frozenset(line.price_name for line in lines)
+def names(*bills: Sequence[Line]) -> frozenset[str]:
+    """Names of the prices that bills are made of."""
+    return frozenset(line.price_name for lines in bills for line in lines)
 
 
-def by_start(usage: Usage, table: Prices) -> Mapping[StartKind, float]:
-    """What the same month costs with each kind of start; for the last as many wait as come at once."""
+def by_start(usage: Usage, table: Prices) -> Mapping[StartKind, tuple[Line, ...]]:
+    """The bill of the same month with each kind of start; for the last as many wait as come at once."""
     kinds: tuple[StartKind, ...] = ("plain", "snapstart", "provisioned")
     return {
-        kind: total(bill(replace(usage, start=kind, provisioned=usage.provisioned or usage.burst), table))
+        kind: bill(replace(usage, start=kind, provisioned=usage.provisioned or usage.burst), table)
         for kind in kinds
     }
 

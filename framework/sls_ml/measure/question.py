@@ -82,6 +82,14 @@ class Questions:
         body = json.dumps({"rows": [row]})
         return Question(row, event(self._path, body), json.loads(json.dumps(expected)))
 
+    def body(self, rows: int) -> str:
+        """The body of a request for so many rows."""
+        return json.dumps({"rows": [self._row() for _ in range(rows)]})
+
+    def event(self, body: str) -> bytes:
+        """A request with a body, as Lambda hands it over."""
+        return event(self._path, body)
+
     def _row(self) -> dict[str, Any]:
         manifest = self._artifact.manifest
         if self._frame is None:

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def start(subject: Subject, event: bytes, *, probed: bool = False) -> Start:
         temporary = Path(name)
         api = RuntimeApi()
         try:
-            api.send(_invocation(event))
+            api.send(invocation(event))
             with (temporary / "log").open("wb") as log:
                 return _run(subject, api, temporary, log.fileno(), probed=probed)
         finally:
@@ -86,27 +87,14 @@ def _run(subject: Subject, api: RuntimeApi, temporary: Path, log: int, *, probed
     program = ["-P", str(_PROBE), str(marks_file)] if probed else ["-m", "awslambdaric"]
     environment = variables(subject) | {"AWS_LAMBDA_RUNTIME_API": api.address, "TMPDIR": str(temporary)}
     begun = time.perf_counter()
-    process = subprocess.Popen(
-        [str(subject.runtime.executable), "-S", *program, subject.handler],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        cwd=subject.folder,
-        env=environment,
-        start_new_session=True,
-    )
+    process = spawn(subject, program, environment, log)
     try:
-        body = _answer(api, process)
+        body = wait_for_answer(api, process)
         milliseconds = (time.perf_counter() - begun) * 1000
-        _wait_until_idle(api)
+        wait_until_idle(api, process)
         resident = resident_kb(process.pid)
-    except _StartError as failure:
-        raise ExternalError(
-            f"{subject.name} did not answer its first request",
-            code="start-failed",
-            where=str(subject.folder),
-            why=f"{failure}\n{(temporary / 'log').read_text(errors='replace')[-2000:]}".strip(),
-        ) from failure
+    except StartError as failure:
+        raise failed(subject, failure, temporary / "log") from failure
     finally:
         kill_group(process.pid)
         _, status, used = os.wait4(process.pid, 0)
@@ -117,39 +105,85 @@ def _run(subject: Subject, api: RuntimeApi, temporary: Path, log: int, *, probed
     return Start(milliseconds, cpu, resident, json.loads(body), tuple(lines), marks)
 
 
-class _StartError(Exception):
+class StartError(Exception):
     """A process that ended, failed or went quiet."""
 
 
-def _answer(api: RuntimeApi, process: subprocess.Popen[bytes]) -> bytes:
+def spawn(
+    subject: Subject, program: Sequence[str], environment: Mapping[str, str], log: int
+) -> subprocess.Popen[bytes]:
+    """Begin a function's process, the leader of a group of its own."""
+    return subprocess.Popen(
+        [str(subject.runtime.executable), "-S", *program, subject.handler],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd=subject.folder,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def failed(subject: Subject, failure: StartError, log: Path) -> ExternalError:
+    """The error of a function that did not answer, with the end of its log."""
+    return ExternalError(
+        f"{subject.name} did not answer a request",
+        code="start-failed",
+        where=str(subject.folder),
+        why=f"{failure}\n{log.read_text(errors='replace')[-2000:]}".strip(),
+    )
+
+
+def wait_for_answer(api: RuntimeApi, process: subprocess.Popen[bytes]) -> bytes:
+    """What the function returned for the event that it works on.
+
+    Raises:
+        StartError: It failed, ended, or gave no answer in time.
+    """
     limit = time.perf_counter() + _SECONDS
     while time.perf_counter() < limit:
         try:
             signal = api.signals.get(timeout=0.5)
         except queue.Empty:
             if started(process.pid) is None:
-                raise _StartError("the process ended") from None
+                raise StartError("the process ended") from None
             continue
         match signal:
             case Answered(failed=False, body=body):
                 return body
             case Answered(body=body) | Failed(body=body):
-                raise _StartError(body.decode(errors="replace"))
+                raise StartError(body.decode(errors="replace"))
             case _:
                 continue
-    raise _StartError(f"no answer in {_SECONDS:.0f} seconds")
+    raise StartError(f"no answer in {_SECONDS:.0f} seconds")
 
 
-def _wait_until_idle(api: RuntimeApi) -> None:
-    """Wait until the client asks for its next event: all work on the first one is then done."""
-    try:
-        while not isinstance(api.signals.get(timeout=_SECONDS), Ready):
-            pass
-    except queue.Empty:
-        raise _StartError("it asked for no second event") from None
+def wait_until_idle(api: RuntimeApi, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the client asks for its next event: all work before it is then done.
+
+    Raises:
+        StartError: It ended, failed, or asked for none in time.
+    """
+    limit = time.perf_counter() + _SECONDS
+    while time.perf_counter() < limit:
+        try:
+            signal = api.signals.get(timeout=0.5)
+        except queue.Empty:
+            if started(process.pid) is None:
+                raise StartError("the process ended") from None
+            continue
+        match signal:
+            case Ready():
+                return
+            case Failed(body=body):
+                raise StartError(body.decode(errors="replace"))
+            case _:
+                continue
+    raise StartError("it asked for no further event")
 
 
-def _invocation(event: bytes) -> Invocation:
+def invocation(event: bytes) -> Invocation:
+    """An event, as the Runtime API hands it over."""
     return Invocation(
         id=str(uuid.uuid4()),
         payload=event,

@@ -12,11 +12,15 @@ from sls_ml.intent.model import Function
 from sls_ml.intent.traffic import IDLE_SECONDS, cold_share
 from sls_ml.measure import record
 from sls_ml.measure.cost import METRICS, Usage
+from sls_ml.provider.aws import gateway
 from sls_ml.provider.aws.cloudformation import FUNCTION_METADATA
 from sls_ml.spec.model import Project, Secret
 
 ROW_MS = 0.02
 """Processor milliseconds that a further row of a request takes at least: it is read and written."""
+
+COLD_SHARE = 0.01
+"""Share of requests that wait for a start where no traffic is expected: as in a quiet account."""
 
 OBJECT_MS = 200.0
 """What a batch function waits for its queue's objects: it reads one and writes two."""
@@ -49,6 +53,9 @@ class Counted:
 
     alarms: float
     dashboards: float
+
+
+NOTHING = Counted(0, 0)
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,14 @@ def counted(template: str, function: str) -> Counted:
     return Counted(alarms=count("AWS::CloudWatch::Alarm"), dashboards=count("AWS::CloudWatch::Dashboard"))
 
 
+def expected(function: Function, taken: Cpu, has: Counted = NOTHING) -> Usage:
+    """A month of the traffic that the spec expects, else a million requests of which one per cent starts."""
+    traffic = function.traffic
+    if traffic is None or not traffic.requests:
+        return usage(function, Traffic(1e6), taken, has, waiting=COLD_SHARE)
+    return usage(function, Traffic(traffic.requests, traffic.burst), taken, has)
+
+
 def usage(
     function: Function,
     traffic: Traffic,
@@ -167,7 +182,7 @@ def usage(
             traffic.requests, milliseconds, burst=traffic.burst, keep_alive=traffic.keep_alive
         )
     http = function.http
-    api = http is not None and (http.auth in {"jwt", "key"} or http.throttle is not None)
+    api = http is not None and gateway.needed(http)
     names = {value.name for value in function.environment.values() if isinstance(value, Secret)}
     return Usage(
         requests=traffic.requests,

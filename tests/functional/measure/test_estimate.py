@@ -46,7 +46,9 @@ def test_an_estimate_uses_what_was_measured(sls_ml: Callable[..., Done], sample:
     assert document["usage"]["dashboards"] == 0.5
     # THEN the prices are those of the spec's region
     assert document["prices"]["region"] == "eu-west-1"
-    assert document["prices"]["borrowed"] == []
+    # THEN what is not known there is told, of the choices too
+    assert document["prices"]["borrowed"] == ["snapstart_cache", "snapstart_restore"]
+    assert "not known in eu-west-1, and taken from us-east-1: snapstart_cache, snapstart_restore" in done.err
 
 
 def test_given_figures_take_the_place_of_measured_ones(sls_ml: Callable[..., Done]) -> None:

@@ -143,9 +143,12 @@ def test_the_free_tier_ends() -> None:
 def test_each_start_has_its_price() -> None:
     # GIVEN a month WHEN it is billed with each kind of start
     found = cost.by_start(replace(USAGE, burst=3), TABLE)
-    # THEN plain is the least, and for provisioned as many wait as come at once
-    assert found["plain"] == pytest.approx(cost.total(cost.bill(USAGE, TABLE)))
-    assert found["provisioned"] - found["plain"] > 3 * 0.5 * MONTH * 0.0000041667 - 0.1
+    # THEN plain is that month, and for provisioned as many wait as come at once
+    assert found["plain"] == cost.bill(replace(USAGE, burst=3), TABLE)
+    waiting = {line.what: line.cost for line in found["provisioned"]}["environments that wait"]
+    assert waiting == pytest.approx(3 * 0.5 * MONTH * 0.0000041667)
+    # THEN the prices of all of them are named
+    assert {"snapstart_cache", "provisioned_x86_64"} <= cost.names(*found.values())
 
 
 def test_providers_without_a_bill_are_refused() -> None:
