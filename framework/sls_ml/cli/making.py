@@ -174,7 +174,14 @@ def package(
     output.table(
         ("function", "zip", "unpacked", "Python", "architecture", "path"),
         (
-            (name, _mb(built.bytes), _mb(built.unpacked_bytes), built.python, built.architecture, built.path)
+            (
+                name,
+                _mb(built.bytes),
+                _mb(built.unpacked_bytes),
+                built.python,
+                built.architecture,
+                _short(built.path),
+            )
             for name, built in packages.items()
         ),
     )
@@ -279,7 +286,7 @@ def _print_explanation(output: Output, built: Package) -> None:
     output.table(("bytes", "from"), ((f"{size:,}", what) for what, size in document["origins"].items()))
     output.say()
     output.table(
-        ("bytes", "file"), ((f"{size:,}", path) for path, size in list(document["files"].items())[:20])
+        ("bytes", "file"), ((f"{size:,}", path) for path, size in list(document["files"].items())[:10])
     )
     output.say(f"\nleft out: {_mb(document['pruned_bytes'])}")
     left_out = ((f"{size:,}", what) for what, size in document["pruned"].items() if size)
@@ -290,6 +297,11 @@ def _print_explanation(output: Output, built: Package) -> None:
     elif costs:
         output.say("\nwhat hooks.py imports, at each cold start (measured here)")
         output.table(("ms", "module"), ((f"{cost:.1f}", name) for name, cost in costs.items()))
+
+
+def _short(path: Path) -> Path:
+    """A path as the user would write it: relative where it lies below the current folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _made_of(built: Package) -> Iterator[str]:
