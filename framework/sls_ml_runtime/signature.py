@@ -30,6 +30,8 @@ _NONE = type(None)
 _FEW = 12
 """As many inputs are named in a message."""
 _EXACT = 1 << 53
+_MISSING = ("\ufdd0", "\ufdd1")
+"""What missing texts are for graphs: characters that Unicode keeps out of texts."""
 _FLOATS = ("float64", "float32")
 _NUMBER_TYPES: set[type] = {float, int}
 _TYPES: dict[str, set[type]] = {
@@ -185,6 +187,7 @@ class Input:
         "name",
         "null",
         "nullable",
+        "reserved",
         "typecode",
         "types",
     )
@@ -200,6 +203,7 @@ class Input:
         categories = entry.get("categories")
         self.categories = None if categories is None else frozenset(categories)
         self.null: str = entry.get("null", "")
+        self.reserved = frozenset((*_MISSING, self.null) if self.nullable and self.null else _MISSING)
         self.typecode = TYPECODES.get(self.dtype, "")
         self.types = _TYPES[self.dtype]
 
@@ -250,7 +254,9 @@ class Input:
             joined.encode()
         except (TypeError, UnicodeEncodeError):
             return None
-        if "\0" in joined or (self.categories is not None and not self.categories.issuperset(values)):
+        if "\0" in joined or not self.reserved.isdisjoint(values):
+            return None
+        if self.categories is not None and not self.categories.issuperset(values):
             return None
         return list(values)
 
@@ -278,6 +284,8 @@ class Input:
             value.encode()
         except UnicodeEncodeError:
             return ("bad-text", "holds half of a surrogate pair")
+        if value in self.reserved:
+            return ("bad-text", f"is {_short(value)}, which stands for a missing text; send null for it")
         if self.categories is not None and value not in self.categories:
             return ("unknown-category", f"is {_short(value)}, which the model was not trained on")
         return None

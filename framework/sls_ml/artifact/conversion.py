@@ -126,12 +126,13 @@ def _check(name: str, engine: str) -> None:
 
 def _base_manifest(name: str, judge: Original) -> dict[str, Any]:
     """Give the manifest without what rows and graph decide: drift, outputs, files, engines."""
-    from sls_ml.artifact.converters import NULL_STRING
+    from sls_ml.artifact.converters import NONE_STRING, NULL_STRING
 
     inputs = signature.inputs_of(judge)
-    for entry in inputs:
+    for place, entry in enumerate(inputs):
         if entry["dtype"] == "string" and entry["nullable"]:
-            entry["null"] = NULL_STRING
+            absent = signature.missing_text(judge.sample, place)
+            entry["null"] = NONE_STRING if absent is None else NULL_STRING
     return {
         "format": manifests.FORMAT,
         "name": name,

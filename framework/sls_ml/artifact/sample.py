@@ -79,7 +79,8 @@ def _column_like(like: pd.Series[Any], plain: pd.Series[Any]) -> pd.Series[Any]:
     if isinstance(like.dtype, pd.CategoricalDtype):
         present = plain.dropna()
         return plain.astype(like.dtype if present.isin(like.cat.categories).all() else "category")
-    kept = isinstance(like.dtype, pd.StringDtype)
+    # A type inferred for texts would make NaN of None, which models tell apart.
+    kept = isinstance(like.dtype, pd.StringDtype) or pd.api.types.is_object_dtype(like.dtype)
     if pd.api.types.is_bool_dtype(like.dtype):
         kept = all(isinstance(value, bool) for value in plain)
     elif pd.api.types.is_integer_dtype(like.dtype):

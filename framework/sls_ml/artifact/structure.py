@@ -99,7 +99,7 @@ def reads_text(model: Any) -> bool:
     """Tell whether the model takes a list of texts instead of a table."""
     from sklearn.pipeline import FeatureUnion
 
-    first = steps(model)[0][1]
+    first = next((step for _, step in steps(model)), None)
     if isinstance(first, FeatureUnion):
         return any(reads_text(part) for _, part in first.transformer_list if not isinstance(part, str))
     return type(first).__name__ in _TEXT
@@ -132,7 +132,7 @@ def gives_sparse(step: Any) -> bool:
     from sklearn.pipeline import FeatureUnion
     from sklearn.preprocessing import OneHotEncoder
 
-    last = steps(step)[-1][1]
+    last = steps(step)[-1][1] if steps(step) else None
     match last:
         case ColumnTransformer():
             return bool(last.sparse_output_)

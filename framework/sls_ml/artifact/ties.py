@@ -1,7 +1,8 @@
 """Excuse a neighbour model whose nearest neighbours are tied: which of them counts is nobody's promise.
 
 scikit-learn takes the one that its search met first, an ONNX graph the one that stands first. A row is
-excused only if the tie is proven in exact arithmetic, and a choice among the tied can give the answer.
+excused only if exact arithmetic proves that the distances are equal, or closer than double precision can
+tell apart, and a choice among the tied can give the answer.
 """
 
 from __future__ import annotations
@@ -89,8 +90,10 @@ def _tie(model: Any, row: Array) -> _Tie | None:
         for at in near
     }
     edge = sorted(exact.values())[model.n_neighbors - len(sure) - 1]
-    sure = np.append(sure, [at for at, value in exact.items() if value < edge]).astype(int)
-    tied = np.asarray([at for at, value in exact.items() if value == edge])
+    # What rounding can do to two sums of as many squares, relatively.
+    blur = edge * Fraction(known.shape[1] + 2, 2**52)
+    sure = np.append(sure, [at for at, value in exact.items() if value < edge - blur]).astype(int)
+    tied = np.asarray([at for at, value in exact.items() if abs(value - edge) <= blur])
     seats = model.n_neighbors - len(sure)
     if len(tied) <= seats:
         return None

@@ -36,7 +36,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC, SVR, LinearSVC
 
-from sls_ml.artifact.converters import Graph, Tensor, check, converter
+from sls_ml.artifact.converters import NULL_STRING, Graph, Tensor, check, converter
 from sls_ml.errors import ModelError
 
 
@@ -207,7 +207,7 @@ def test_column_transformer_inside_other_estimators(run: Any) -> None:
     # WHEN its graph gets one tensor for each column
     feed = {name: frame[[name]].to_numpy() for name in frame}
     for name in ("city", "size"):
-        feed[name] = np.where(frame[[name]].isna(), "nan", frame[[name]].astype(object)).astype(object)
+        feed[name] = np.where(frame[[name]].isna(), NULL_STRING, frame[[name]].astype(object)).astype(object)
     label, probabilities = run(model, feed)
 
     # THEN labels and probabilities are the original's

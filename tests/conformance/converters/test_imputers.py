@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from sklearn.impute import MissingIndicator, SimpleImputer
 
+from sls_ml.artifact.converters import NULL_STRING
+
 
 def holed(seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
@@ -68,7 +70,7 @@ def test_texts(run: Any) -> None:
     model = SimpleImputer(strategy="most_frequent").fit(x)
 
     # WHEN its graph gets missing texts as the null string
-    [found] = run(model, np.where(x == x, x, "nan").astype(object))  # noqa: PLR0124 - NaN differs from itself
+    [found] = run(model, np.where(x == x, x, NULL_STRING).astype(object))  # noqa: PLR0124
 
     # THEN the texts are the original's
     assert (found == model.transform(x)).all()

@@ -20,6 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from sls_ml.artifact.converters import NONE_STRING
+
 ROWS = 1200
 
 
@@ -173,7 +175,7 @@ def test_categories_of_text(run: Any) -> None:
     model = HistGradientBoostingRegressor(max_iter=40, categorical_features="from_dtype").fit(frame, y)
 
     # WHEN its graph gets the column as strings, missing ones as the null string
-    text = np.where(letters == np.array(None), "nan", letters).astype(object)
+    text = np.where(letters == np.array(None), NONE_STRING, letters).astype(object)
     feed = {"a": frame[["a"]].to_numpy(), "c": text[:, None], "b": frame[["b"]].to_numpy()}
     [found] = run(model, feed)
 

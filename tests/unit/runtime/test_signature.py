@@ -86,6 +86,8 @@ def test_accepts_what_the_model_accepts(
         ("string", {"categories": ["a"]}, {}, "wrong-type"),
         ("string", {}, "a\0b", "bad-text"),
         ("string", {}, "\ud800", "bad-text"),
+        ("string", {}, "\ufdd0", "bad-text"),
+        ("string", {"nullable": True, "null": "nan"}, "nan", "bad-text"),
     ],
 )
 def test_refuses_what_the_model_refuses(

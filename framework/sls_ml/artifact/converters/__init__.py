@@ -10,7 +10,7 @@ by its `id`, and ask for ``target_opset={"": 18, "ai.onnx.ml": 3}``. What our co
   without probabilities, for outlier detectors and clusterers; regressors and transformers give ``variable``.
 - Trees become one ``TreeEnsemble`` of ai.onnx.ml 5, so the graph states that version: read it from the model.
 - A ColumnTransformer may be anywhere in the model, and calls its columns by position or by name.
-- A missing string arrives as `NULL_STRING`.
+- A missing string arrives as `NULL_STRING`, or as `NONE_STRING` where the original has None for it.
 """
 
 # Importing a family registers its converters.
@@ -34,10 +34,20 @@ from sls_ml.artifact.converters import (  # noqa: F401
     text,
     trees,
 )
-from sls_ml.artifact.converters.categories import NULL_STRING
+from sls_ml.artifact.converters.categories import NONE_STRING, NULL_STRING
 from sls_ml.artifact.converters.conversion import options
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.refusals import check
 from sls_ml.artifact.converters.registry import converter, owns, register
 
-__all__ = ["NULL_STRING", "Graph", "Tensor", "check", "converter", "options", "owns", "register"]
+__all__ = [
+    "NONE_STRING",
+    "NULL_STRING",
+    "Graph",
+    "Tensor",
+    "check",
+    "converter",
+    "options",
+    "owns",
+    "register",
+]

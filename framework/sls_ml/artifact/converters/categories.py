@@ -11,8 +11,11 @@ import onnx
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.errors import ModelError
 
-NULL_STRING = "nan"
-"""How a missing value arrives in a tensor of strings."""
+NULL_STRING = "\ufdd0"
+"""How a missing value, NaN in the original's table, arrives in a tensor of strings: no text of a user's."""
+
+NONE_STRING = "\ufdd1"
+"""How a missing value arrives that is None in the original's table, which scikit-learn tells apart."""
 
 
 def split_columns(tensors: list[Tensor]) -> list[Tensor]:
@@ -26,9 +29,21 @@ def split_columns(tensors: list[Tensor]) -> list[Tensor]:
     return columns
 
 
+def is_nan(value: Any) -> bool:
+    """Whether a category is NaN."""
+    return isinstance(value, float) and bool(np.isnan(value))
+
+
 def is_missing(value: Any) -> bool:
     """Whether a category stands for the missing value: None or NaN."""
-    return value is None or (isinstance(value, float) and bool(np.isnan(value)))
+    return value is None or is_nan(value)
+
+
+def spelt(value: Any) -> str:
+    """A category as it arrives in a tensor of strings."""
+    if value is None:
+        return NONE_STRING
+    return NULL_STRING if is_nan(value) else str(value)
 
 
 def positions(graph: Graph, column: Tensor, categories: npt.NDArray[Any]) -> Tensor:
@@ -42,12 +57,12 @@ def positions(graph: Graph, column: Tensor, categories: npt.NDArray[Any]) -> Ten
     version = 2 if column.kind == "string" else 4
     node = onnx.NodeProto(op_type="LabelEncoder", domain="ai.onnx.ml", name=graph.name("LabelEncoder"))
     if column.kind == "string":
-        keys = [NULL_STRING if is_missing(value) else str(value) for value in categories]
+        keys = [spelt(value) for value in categories]
         if len(set(keys)) < len(keys):
             raise ModelError(
                 "two categories look the same as text",
                 code="categories-look-alike",
-                why=f"one of {keys[:8]} stands for two values; missing is spelt {NULL_STRING!r}",
+                why=f"one of {keys[:8]} stands for two values",
                 mend="give the categories distinct texts",
             )
         keys_ = node.attribute.add(name="keys_strings", type=onnx.AttributeProto.STRINGS)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from sls_ml.artifact.converters.categories import is_missing, positions, split_columns
+from sls_ml.artifact.converters.categories import positions, split_columns
 from sls_ml.artifact.converters.curves import below
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.registry import converter
@@ -74,8 +74,10 @@ def ordinal_encoder(model: OrdinalEncoder, inputs: list[Tensor], graph: Graph) -
     for at, column in enumerate(split_columns(inputs)):
         categories = model.categories_[at]
         grouped, infrequent = _grouped(model, at)
-        codes = grouped.astype(np.float64)
-        codes[[is_missing(value) for value in categories]] = model.encoded_missing_value
+        codes = np.full(len(categories), model.encoded_missing_value, dtype=np.float64)
+        codes[: len(grouped)] = grouped  # NaN, the last category, has no place among grouped ones
+        if at in model._missing_indices:
+            codes[model._missing_indices[at]] = model.encoded_missing_value
         unknown = np.nan
         if model.handle_unknown == "use_encoded_value":
             unknown = model.unknown_value

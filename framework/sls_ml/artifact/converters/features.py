@@ -34,11 +34,15 @@ def binarizer(model: Binarizer, x: Tensor, _: Graph) -> Tensor:
 @converter(Normalizer)
 def normalizer(model: Normalizer, x: Tensor, graph: Graph) -> Tensor:
     """Rows of length one; rows of nothing stay."""
-    return unit_rows(x, model.norm, graph)
+    return unit_rows(x, model.norm, graph, least=_TOO_SHORT)
 
 
-def unit_rows(x: Tensor, norm: str, graph: Graph) -> Tensor:
-    """Rows divided by their length in the norm ``l1``, ``l2`` or ``max``; rows of zeros stay."""
+_TOO_SHORT = 10 * float(np.finfo(np.float64).eps)
+"""scikit-learn takes rows of a dense table that are shorter for rows of zeros."""
+
+
+def unit_rows(x: Tensor, norm: str, graph: Graph, *, least: float = np.finfo(np.float64).tiny) -> Tensor:
+    """Rows divided by their length in the norm ``l1``, ``l2`` or ``max``; those shorter than `least` stay."""
     match norm:
         case "l2":
             length = graph.op("Sqrt", graph.total(x * x))
@@ -46,7 +50,7 @@ def unit_rows(x: Tensor, norm: str, graph: Graph) -> Tensor:
             length = graph.total(graph.op("Abs", x))
         case _:
             length = graph.op("ReduceMax", graph.op("Abs", x), np.asarray([1]), keepdims=1, width=1)
-    return x / graph.where(graph.equal(length, 0.0), 1.0, length)
+    return x / graph.where(length < least, 1.0, length)
 
 
 @converter(FunctionTransformer)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.impute import MissingIndicator, SimpleImputer
 
-from sls_ml.artifact.converters.categories import is_missing, missing
+from sls_ml.artifact.converters.categories import is_nan, missing, spelt
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.registry import converter
 from sls_ml.errors import ModelError
@@ -36,7 +36,7 @@ def simple_imputer(model: SimpleImputer, inputs: list[Tensor], graph: Graph) -> 
     statistics = model.statistics_
     kept = list(range(len(statistics)))
     if not model.keep_empty_features:
-        kept = [at for at in kept if not is_missing(statistics[at])]
+        kept = [at for at in kept if not is_nan(statistics[at])]
     gone = missing(graph, x, model.missing_values)
     indicator = None
     if model.add_indicator:
@@ -49,8 +49,7 @@ def simple_imputer(model: SimpleImputer, inputs: list[Tensor], graph: Graph) -> 
             )
         indicator = gone.columns(model.indicator_.features_.tolist()).cast("float64")
     fill = statistics[kept].reshape(1, -1)
-    if x.kind != "string":
-        fill = fill.astype(np.float64)
+    fill = np.vectorize(spelt, otypes=[object])(fill) if x.kind == "string" else fill.astype(np.float64)
     filled = graph.where(gone.columns(kept), fill, x.columns(kept))
     filled.width = len(kept)
     if indicator is None or indicator.width == 0:

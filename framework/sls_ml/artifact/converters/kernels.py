@@ -43,26 +43,27 @@ def kernel(
             return graph.op("Pow", (x @ points.T) * gamma + coef0, float(degree))
 
 
-def _dense(values: Any) -> Array:
+def dense(values: Any) -> Array:
+    """A table that may be sparse, as doubles."""
     return np.asarray(values.toarray() if sparse.issparse(values) else values, dtype=np.float64)
 
 
 def _to_support(model: Any, x: Tensor, graph: Graph) -> Tensor:
     return kernel(
-        graph, x, _dense(model.support_vectors_), model.kernel, model._gamma, model.degree, model.coef0
+        graph, x, dense(model.support_vectors_), model.kernel, model._gamma, model.degree, model.coef0
     )
 
 
 @converter(SVR, NuSVR)
 def svr(model: Any, x: Tensor, graph: Graph) -> Tensor:
     """A weighted sum of kernels."""
-    return _to_support(model, x, graph) @ _dense(model.dual_coef_).T + float(model.intercept_[0])
+    return _to_support(model, x, graph) @ dense(model.dual_coef_).T + float(model.intercept_[0])
 
 
 @converter(OneClassSVM)
 def one_class_svm(model: OneClassSVM, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
     """1 where the score is not negative, else -1."""
-    score = _to_support(model, x, graph) @ _dense(model.dual_coef_).T + float(model.intercept_[0])
+    score = _to_support(model, x, graph) @ dense(model.dual_coef_).T + float(model.intercept_[0])
     label = graph.where(score >= 0.0, np.asarray(1), graph.constant(np.asarray(-1)))
     return label.reshape(-1), score
 
@@ -101,7 +102,7 @@ def by_votes(graph: Graph, won: Tensor, confidence: Tensor, classes: int) -> tup
 
 def _pair_weights(model: Any) -> Array:
     """The weight of each support vector in each pair's score, ``[vectors, pairs]``."""
-    dual = _dense(model.dual_coef_)
+    dual = dense(model.dual_coef_)
     classes = len(model.classes_)
     if classes == 2:
         return dual.T
@@ -123,7 +124,7 @@ def _gamma(model: Any, features: int) -> float:
 @converter(KernelRidge)
 def kernel_ridge(model: KernelRidge, x: Tensor, graph: Graph) -> Tensor:
     """A weighted sum of kernels to the training rows."""
-    points = _dense(model.X_fit_)
+    points = dense(model.X_fit_)
     values = kernel(graph, x, points, model.kernel, _gamma(model, points.shape[1]), model.degree, model.coef0)
     return values @ np.asarray(model.dual_coef_, dtype=np.float64).reshape(len(points), -1)
 
@@ -131,7 +132,7 @@ def kernel_ridge(model: KernelRidge, x: Tensor, graph: Graph) -> Tensor:
 @converter(Nystroem)
 def nystroem(model: Nystroem, x: Tensor, graph: Graph) -> Tensor:
     """Kernels to the chosen rows, normalised."""
-    points = _dense(model.components_)
+    points = dense(model.components_)
     degree = 3.0 if model.degree is None else model.degree
     coef0 = 1.0 if model.coef0 is None else model.coef0
     values = kernel(graph, x, points, model.kernel, _gamma(model, points.shape[1]), degree, coef0)
@@ -150,7 +151,7 @@ def rbf_sampler(model: RBFSampler, x: Tensor, graph: Graph) -> Tensor:
 @converter(LabelPropagation, LabelSpreading)
 def label_propagation(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
     """The labels of the training rows, by their kernel to the row."""
-    near = kernel(graph, x, _dense(model.X_), "rbf", float(model.gamma), 0.0, 0.0)
+    near = kernel(graph, x, dense(model.X_), "rbf", float(model.gamma), 0.0, 0.0)
     shares = near @ np.asarray(model.label_distributions_, dtype=np.float64)
     # Far from all training rows every share is zero: the first class, and NaN as in the original.
     return graph.pick(model.classes_, graph.argmax(shares)), shares / graph.total(shares)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
@@ -13,8 +14,10 @@ from sklearn.neighbors import (
 )
 
 from sls_ml.artifact.converters.graph import Graph, Tensor
-from sls_ml.artifact.converters.kernels import squared_distances
+from sls_ml.artifact.converters.kernels import dense, squared_distances
 from sls_ml.artifact.converters.registry import converter
+
+Array = npt.NDArray[Any]
 
 _SPARE = 16
 """How many more candidates than neighbours are measured again exactly."""
@@ -31,11 +34,18 @@ def euclidean(model: Any) -> bool:
 def _nearest(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
     """Distances to the nearest training rows, and their positions, ``[N, k]`` each.
 
-    The products behind fast distances lose digits where rows nearly meet, so a few more candidates than
-    needed are measured again by their differences.
+    scikit-learn's trees add the squared differences feature by feature, and so do we. Its search by brute
+    force multiplies matrices instead, which loses digits where rows nearly meet, so a few more candidates
+    than needed are measured again by their differences.
     """
-    points = np.asarray(model._fit_X, dtype=np.float64)
+    points = dense(model._fit_X)
     k = getattr(model, "n_neighbors_", model.n_neighbors)
+    if model._fit_method != "brute":
+        squares = summed_squares(x, points)
+        nearest, found = graph.ops(
+            "TopK", squares, np.asarray([k], dtype=np.int64), kinds=("float64", "int64"), width=k, largest=0
+        )
+        return graph.op("Sqrt", nearest), found
     many = min(k + _SPARE, len(points))
     rough = squared_distances(graph, x, points)
     _, candidates = graph.ops(
@@ -49,6 +59,18 @@ def _nearest(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
         "TopK", squares, np.asarray([k], dtype=np.int64), kinds=("float64", "int64"), width=k, largest=0
     )
     return graph.op("Sqrt", nearest), graph.op("GatherElements", candidates, order, axis=1, width=k)
+
+
+def summed_squares(x: Tensor, points: Array) -> Tensor:
+    """Squared euclidean distances, without loss of digits for rows that nearly meet, ``[N, points]``."""
+    total: Tensor | None = None
+    for at in range(points.shape[1]):
+        apart = x.columns([at]) - points[:, at].reshape(1, -1)
+        squares = apart * apart
+        total = squares if total is None else total + squares
+    assert total is not None  # noqa: S101 - a table has a column
+    total.width = len(points)
+    return total
 
 
 def _weights(model: Any, distances: Tensor, graph: Graph) -> Tensor | None:

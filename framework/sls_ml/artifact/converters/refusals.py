@@ -175,7 +175,9 @@ def _several_labels(part: Any) -> tuple[str, str] | None:
         return None
     several = isinstance(getattr(part, "classes_", None), list) or bool(getattr(part, "multilabel_", False))
     several = several or (
-        type(part).__name__ == "MLPClassifier" and part._label_binarizer.y_type_ == "multilabel-indicator"
+        type(part).__name__ == "MLPClassifier"
+        and hasattr(part, "_label_binarizer")  # else the pattern of a wrapper's parts
+        and part._label_binarizer.y_type_ == "multilabel-indicator"
     )
     return _LABELS if several else None
 
@@ -214,7 +216,7 @@ def _neighbours(part: Any) -> tuple[str, str] | None:
         return None
     if callable(getattr(part, "weights", None)):
         return "its weights are a function", "use weights='uniform' or 'distance'"
-    metric = getattr(part, "effective_metric_", part.metric)
+    metric = getattr(part, "effective_metric_", "euclidean")  # not fitted: the pattern of a wrapper's parts
     if metric == "euclidean":
         return None
     return f"the metric {metric!r} has no exact form", "use euclidean distances"

@@ -177,6 +177,8 @@ def _rewritten(part: Any, *, beside: bool = False) -> Any:
 
     if isinstance(part, str) or part is None:
         return part
+    if not structure.steps(part):
+        return "passthrough"
     part = structure.unwrapped(part)
     changed = part
     match part:

@@ -1,0 +1,180 @@
+"""Judges an artifact against the pipeline that it was made from, row by fresh row."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier, is_outlier_detector, is_regressor
+
+from sls_ml.artifact import structure, ties
+from sls_ml.artifact.artifact import Artifact
+from sls_ml.artifact.signature import plain_rows, plain_table
+from sls_ml_runtime.signature import Signature
+
+PROBABILITY, VALUE = 1e-5, 1e-6
+_SHAKEN = 1e-13
+"""How far a number may be moved, relatively, to see whether rounding decides the original's answer."""
+_SHAKES = 200
+_FAR = 1e12
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A row on which artifact and original do not agree.
+
+    Attributes:
+        what: How they differ.
+        row: The row.
+        expected: What the original says.
+        got: What the artifact says.
+    """
+
+    what: str
+    row: dict[str, Any]
+    expected: Any
+    got: Any
+
+
+def asked(model: Any, rows: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
+    """What the original answers, by the keys of our answers."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        if not hasattr(model, "predict"):
+            moved = model.transform(rows)
+            return {"transformed": moved.toarray() if hasattr(moved, "toarray") else np.asarray(moved)}
+        said = np.asarray(model.predict(rows))
+        if is_regressor(model):
+            return {"value": said}
+        found = {"label": said}
+        if hasattr(model, "predict_proba"):
+            found["probability"] = np.asarray(model.predict_proba(rows))
+        elif (is_classifier(model) or is_outlier_detector(model)) and hasattr(model, "decision_function"):
+            found["score"] = np.asarray(model.decision_function(rows))
+        return found
+
+
+def wrong_rows(model: Any, artifact: Artifact, rows: pd.DataFrame) -> list[Wrong]:
+    """The rows that one side answers and the other refuses, and those answered differently."""
+    dtypes = [entry["dtype"] for entry in artifact.manifest["inputs"]]
+    known = [entry["name"] for entry in artifact.manifest["inputs"]]
+    used = rows[known]
+    plain = plain_rows(used, dtypes)
+    _, kept, refused = Signature(artifact.manifest).separate(plain_table(used, dtypes))
+    found = []
+    admitted = set(kept)
+    answers = {at: asked_or_none(model, rows.iloc[[at]]) for at in range(len(rows))}
+    for at, refusal in zip(sorted(set(range(len(rows))) - admitted), refused, strict=True):
+        if answers[at] is not None:
+            found.append(
+                Wrong("refused though the original answers", plain[at], answers[at], refusal.message)
+            )
+    both = [at for at in kept if answers[at] is not None]
+    found += [
+        Wrong("answered though the original refuses", plain[at], "raises", "answers")
+        for at in kept
+        if answers[at] is None
+    ]
+    if not both:
+        return found
+    for engine in artifact.manifest["engines"]:
+        answer = artifact.predict([plain[at] for at in both], engine=engine)
+        for place, at in enumerate(both):
+            expected = answers[at]
+            assert expected is not None
+            got = {key: answer[key][place] for key in expected}
+            what = _differs(model, rows.iloc[[at]], expected, got)
+            if what is not None:
+                found.append(Wrong(f"{engine}: {what}", plain[at], expected, got))
+    return found
+
+
+def asked_or_none(model: Any, row: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]] | None:
+    """What the original answers for a row; None where it raises."""
+    try:
+        return asked(model, row)
+    except Exception:  # noqa: BLE001 - the question is whether it raises at all
+        return None
+
+
+def _differs(model: Any, row: pd.DataFrame, expected: dict[str, Any], got: dict[str, Any]) -> str | None:
+    what = _difference(expected, got)
+    if what is None:
+        return None
+    for key, value in got.items():
+        answer = np.asarray([value], dtype=object if key == "label" else float)
+        classes = model.classes_.tolist() if hasattr(model, "classes_") else None
+        if not ties.excused(model, row, key, answer, classes).all():
+            break
+    else:
+        return None
+    if _all_as_far(model, row):
+        return None
+    return None if _decided_by_rounding(model, row, got) else what
+
+
+def _difference(expected: dict[str, Any], got: dict[str, Any]) -> str | None:
+    """How an answer differs from the original's, None where it does not."""
+    for key, want in expected.items():
+        if key == "label":
+            same = str(_plain(want.ravel()[0])) == str(got[key])
+            if not same and not _close_call(expected):
+                return f"the label is {got[key]!r}, not {want.ravel()[0]!r}"
+            continue
+        numbers = np.asarray(np.nan if got[key] is None else got[key], dtype=float).ravel()
+        wanted = want.astype(float).ravel()
+        wanted = np.where(np.isfinite(wanted), wanted, np.nan)  # JSON has no infinity
+        if numbers.shape != wanted.shape:
+            return f"{key} has {numbers.size} numbers, not {wanted.size}"
+        limit = PROBABILITY if key == "probability" else VALUE * (1 + np.abs(wanted))
+        both = np.isnan(numbers) & np.isnan(wanted)
+        if not (both | (np.abs(numbers - wanted) <= limit)).all():
+            return f"{key} is off by {np.nanmax(np.abs(numbers - wanted), initial=0):.2g}"
+    return None
+
+
+def _close_call(expected: dict[str, Any]) -> bool:
+    for key in ("probability", "score"):
+        if key in expected:
+            best = np.sort(expected[key].ravel())
+            if best.size == 1:
+                return bool(abs(best[0]) <= VALUE)
+            return bool(best[-1] - best[-2] <= 2 * PROBABILITY)
+    return False
+
+
+def _plain(label: Any) -> Any:
+    label = label.item() if hasattr(label, "item") else label
+    return int(label) if isinstance(label, float) and label.is_integer() else label
+
+
+def _all_as_far(model: Any, row: pd.DataFrame) -> bool:
+    """Whether neighbours are looked for from so far away that double precision cannot tell them apart."""
+    numbers = row.select_dtypes("number").abs().max(axis=None)
+    return numbers > _FAR and any(
+        type(part).__name__.startswith(("KNeighbors", "LocalOutlier")) for part in structure.parts(model)
+    )
+
+
+def _decided_by_rounding(model: Any, row: pd.DataFrame, got: dict[str, Any]) -> bool:
+    """Whether the original itself gives this answer for a row whose numbers differ in the last digits."""
+    random = np.random.default_rng(0)
+    many = pd.concat([row] * _SHAKES, ignore_index=True)
+    for name, column in many.items():
+        if column.dtype.kind == "f":
+            many[name] = column * (1 + random.uniform(-_SHAKEN, _SHAKEN, len(many)))
+    said = asked(model, many)
+    low_high = {
+        key: (values.min(axis=0), values.max(axis=0)) for key, values in said.items() if key != "label"
+    }
+    if "label" in got and str(got["label"]) not in {str(_plain(value)) for value in said["label"].ravel()}:
+        return False
+    for key, (low, high) in low_high.items():
+        value = np.asarray(np.nan if got[key] is None else got[key], dtype=float)
+        slack = PROBABILITY if key == "probability" else VALUE * (1 + np.abs(low))
+        if not ((value >= low - slack) & (value <= high + slack)).all():
+            return False
+    return True

@@ -1,0 +1,79 @@
+"""Random pipelines on random mixed tables answer fresh rows as scikit-learn does, or are refused."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import drawn_parts
+import pytest
+from drawn_rows import KINDS, Table, target
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from judged import wrong_rows
+from sklearn.pipeline import make_pipeline
+
+from sls_ml.artifact import build
+from sls_ml.errors import ParityError, SlsMlError
+
+EXAMPLES = int(os.environ.get("SLS_ML_PIPELINES", "25"))
+"""How many pipelines each test draws; the same ones each time unless more are asked for."""
+FRESH = 60
+
+
+@st.composite
+def tables(draw: Any, kinds: tuple[str, ...] = KINDS) -> Table:
+    """A table of a few columns."""
+    chosen = draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=5))
+    seen = [kind for at, kind in enumerate(chosen) if kind != "text" or kind not in chosen[:at]]
+    return Table(tuple(seen), draw(st.integers(0, 2**31)), draw(st.sampled_from([40, 120])))
+
+
+@st.composite
+def trained(draw: Any, kinds: tuple[str, ...] = KINDS) -> tuple[Any, Table, str]:
+    """A pipeline that is not fitted, its table, and the kind of its target."""
+    table = draw(tables(kinds))
+    first = drawn_parts.columns(draw, table)
+    makers = (drawn_parts.classifier, drawn_parts.regressor, drawn_parts.other)
+    maker = draw(st.sampled_from(makers * 2))
+    asks = {
+        drawn_parts.classifier: ("two", "names", "truth", "four"),
+        drawn_parts.regressor: ("value", "positive"),
+        drawn_parts.other: ("none",),
+    }[maker]
+    model = make_pipeline(first, drawn_parts.selector(draw), maker(draw))
+    return model, table, draw(st.sampled_from(asks))
+
+
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=EXAMPLES <= 25,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(trained())
+def test_random_pipeline_answers_as_the_original(drawn: tuple[Any, Table, str]) -> None:
+    # GIVEN a random pipeline, trained on a random table
+    model, table, asks = drawn
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frame, y = table.training(), target(asks, table)
+        try:
+            model.fit(frame, y)
+            model.predict(frame) if hasattr(model, "predict") else model.transform(frame)
+        except Exception:  # noqa: BLE001 - not every pipeline fits every table
+            return
+        note(f"{table!r} {asks}\n{model!r}")
+
+        # WHEN it is converted
+        try:
+            artifact = build(model, frame, name="drawn")
+        except ParityError as stopped:
+            pytest.fail(f"stopped: {stopped}")
+        except SlsMlError:
+            return
+
+    # THEN it answers fresh rows as the original does, and refuses those that the original refuses
+    assert wrong_rows(model, artifact, table.fresh(FRESH)) == []
