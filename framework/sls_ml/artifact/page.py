@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -28,11 +29,12 @@ _MEANING = {
 }
 
 
-def render(artifact: Artifact) -> str:
+def render(artifact: Artifact, start: str | None = None) -> str:
     """Give the page.
 
     Args:
         artifact: An artifact; what its report lacks, since an older version wrote it, is left out.
+        start: The picture of a cold start with this artifact, as SVG.
     """
     manifest, report = artifact.manifest, artifact.report
     css = Path(__file__).with_name("page.css").read_text()
@@ -45,6 +47,7 @@ def render(artifact: Artifact) -> str:
         _answers(manifest),
         _operators(artifact),
         _files(manifest),
+        _start(start),
         _foot(report),
     ]
     return (
@@ -249,6 +252,18 @@ def _files(manifest: Mapping[str, Any]) -> str:
         for name, entry in sorted(manifest["files"].items())
     ]
     return _section("Files", "", _table(("file", "size", "sha256"), rows, right=(1,), wide=(2,)))
+
+
+def _start(picture: str | None) -> str:
+    """The picture as an image, so that its style and the page's do not meet."""
+    if picture is None:
+        return ""
+    data = b64encode(picture.encode()).decode()
+    return _section(
+        "A cold start",
+        f'<img class="wide" alt="Where a cold start goes" src="data:image/svg+xml;base64,{data}">',
+        "measured on one machine by sls-ml bench coldstart; the ratio to an empty handler holds elsewhere",
+    )
 
 
 def _foot(report: Mapping[str, Any]) -> str:

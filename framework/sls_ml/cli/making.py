@@ -21,7 +21,7 @@ from sls_ml.errors import StaleError, UsageError
 from sls_ml.measure import hook_imports
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import chalice as projects
-from sls_ml.spec import read
+from sls_ml.spec import Project, read
 
 if TYPE_CHECKING:
     from sls_ml.artifact import Artifact
@@ -66,6 +66,10 @@ def inspect(
     html: Annotated[
         Path | None, typer.Option("--html", help="Write it as one page that needs nothing else.")
     ] = None,
+    with_start: Annotated[
+        bool,
+        typer.Option("--with-start", help="Measure a cold start for the page, as `bench coldstart` does."),
+    ] = False,
     project: ProjectOption = HERE,
     stage: StageOption = None,
     json: JsonOption = False,
@@ -74,6 +78,13 @@ def inspect(
     from sls_ml.artifact import load
 
     output = Output.open(as_json=json)
+    spec: Project | None = None
+    if with_start and (html is None or "/" in model):
+        raise UsageError(
+            "a start is measured for the page of a model of the spec",
+            code="start-without-page",
+            mend="name such a model, and --html page.html",
+        )
     if "/" in model:
         artifact = load(model)
     else:
@@ -84,7 +95,8 @@ def inspect(
     if html is not None:
         from sls_ml.artifact.page import render
 
-        html.write_text(render(artifact), encoding="utf-8")
+        start = None if spec is None else _start(spec, model, artifact, output, measure=with_start)
+        html.write_text(render(artifact, start), encoding="utf-8")
     document: dict[str, Any] = {
         "name": artifact.name,
         "digest": artifact.digest,
@@ -100,6 +112,24 @@ def inspect(
         output.say(f"wrote {html}")
         return
     _show_artifact(output, artifact)
+
+
+def _start(spec: Project, model: str, artifact: Artifact, output: Output, *, measure: bool) -> str | None:
+    """The picture of a cold start with an artifact: the last that was measured here, or one measured now."""
+    from sls_ml.cli.measuring import measure_starts
+    from sls_ml.measure import record
+
+    endpoints = [name for name, each in spec.functions.items() if each.http and model in each.model_names]
+    if measure:
+        if not endpoints:
+            raise UsageError(
+                f"no endpoint serves {model}, so that no start of one can be measured",
+                code="no-endpoint",
+                mend="leave --with-start out",
+            )
+        measure_starts(spec, endpoints[0], output)
+    pictures = (record.picture(spec, name, model, artifact.digest) for name in endpoints)
+    return next((picture for picture in pictures if picture is not None), None)
 
 
 def generate(

@@ -57,7 +57,35 @@ def coldstart(
     if max_ratio is not None and not against:
         raise UsageError("a ratio needs something to compare with", code="nothing-to-compare")
     spec = read(project, stage or LOCAL_STAGE)
-    chosen = _endpoint(spec, function)
+    measured, document = measure_starts(
+        spec,
+        _endpoint(spec, function),
+        output,
+        frozen=frozen,
+        against=against.split(","),
+        starts=starts,
+        seed=seed,
+    )
+    if svg is not None:
+        svg.write_text(draw(measured), encoding="utf-8")
+    output.document(document)
+    if not json:
+        _show(output, measured)
+    if max_ratio is not None:
+        measured.hold_to(max_ratio)
+
+
+def measure_starts(
+    spec: Project,
+    chosen: str,
+    output: Output,
+    *,
+    frozen: bool = False,
+    against: Sequence[str] = (subjects.EMPTY,),
+    starts: int = 20,
+    seed: int | None = None,
+) -> tuple[ColdStarts, dict[str, Any]]:
+    """Measure the starts of a function, and keep document and picture beside the spec."""
     prepared = story.prepare(spec, frozen=frozen, narrator=output)
     package = _packaged(prepared, chosen, output)
     seed = random.randrange(10**6) if seed is None else seed  # noqa: S311 - rows, not secrets
@@ -67,23 +95,17 @@ def coldstart(
             prepared,
             chosen,
             package,
-            against.split(","),
+            against,
             Path(name),
             starts=starts,
             seed=seed,
             progress=lambda done: show(f"{done} of {starts} rounds"),
         )
-    document = {"function": chosen, "seed": seed, **measured.document()}
+    artifacts = {model.name: model.digest for model in _function(prepared, chosen).models}
+    document = {"function": chosen, "artifacts": artifacts, "seed": seed, **measured.document()}
     record.keep(spec, "coldstart", chosen, document)
-    picture = draw(measured)
-    record.path(spec, "coldstart", chosen, "svg").write_text(picture, encoding="utf-8")
-    if svg is not None:
-        svg.write_text(picture, encoding="utf-8")
-    output.document(document)
-    if not json:
-        _show(output, measured)
-    if max_ratio is not None:
-        measured.hold_to(max_ratio)
+    record.path(spec, "coldstart", chosen, "svg").write_text(draw(measured), encoding="utf-8")
+    return measured, document
 
 
 @bench.command()

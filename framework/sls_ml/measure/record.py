@@ -31,3 +31,12 @@ def last(project: Project, kind: Kind, function: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) and document.get("function") == function else None
+
+
+def picture(project: Project, function: str, model: str, digest: str) -> str | None:
+    """The picture of a function's last measured start, if that was with this very artifact."""
+    measured = last(project, "coldstart", function)
+    file = path(project, "coldstart", function, "svg")
+    if measured is None or measured.get("artifacts", {}).get(model) != digest or not file.is_file():
+        return None
+    return file.read_text(encoding="utf-8")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -71,6 +73,44 @@ def test_a_package_is_measured_beside_an_empty_handler(sls_ml: Callable[..., Don
     # THEN the picture is there, and the figures are kept for estimates
     ET.parse(sample / "start.svg")  # noqa: S314 - our own file
     assert json.loads((sample / ".sls-ml/bench/coldstart-predict.json").read_text()) == document
+
+
+def test_the_page_of_an_artifact_shows_the_last_start(sls_ml: Callable[..., Done], sample: Path) -> None:
+    # GIVEN a start that was measured with this artifact WHEN the page is written THEN it has the picture
+    assert sls_ml("bench", "coldstart", "--starts", "1").code == 0
+    assert sls_ml("inspect", "tumour", "--html", "page.html").code == 0
+    embedded = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", (sample / "page.html").read_text())
+    drawn = (sample / ".sls-ml/bench/coldstart-predict.svg").read_bytes()
+    assert [base64.b64decode(each) for each in embedded] == [drawn]
+    # GIVEN a start with another artifact WHEN the page is written THEN it has none
+    record = sample / ".sls-ml/bench/coldstart-predict.json"
+    measured = json.loads(record.read_text())
+    record.write_text(json.dumps(measured | {"artifacts": {"tumour": "0" * 64}}))
+    assert sls_ml("inspect", "tumour", "--html", "page.html").code == 0
+    assert "A cold start" not in (sample / "page.html").read_text()
+
+
+def test_the_page_measures_a_start_when_asked(sls_ml: Callable[..., Done], sample: Path) -> None:
+    # GIVEN nothing that was measured WHEN the page is asked to measure a start THEN it shows it
+    (sample / ".sls-ml/bench/coldstart-predict.json").unlink(missing_ok=True)
+    done = sls_ml("inspect", "tumour", "--html", "page.html", "--with-start")
+    assert done.code == 0, done.err
+    assert "A cold start" in (sample / "page.html").read_text()
+
+
+def test_a_start_without_a_page_is_refused(sls_ml: Callable[..., Done]) -> None:
+    # GIVEN no page to put it on WHEN a start is asked for THEN that is refused
+    done = sls_ml("inspect", "tumour", "--with-start")
+    assert done.code == 2
+    assert "start-without-page" in done.err
+
+
+def test_a_start_that_no_endpoint_has_is_refused(sls_ml: Callable[..., Done], sample: Path) -> None:
+    # GIVEN a spec without endpoints WHEN a start is asked for THEN that is refused
+    spec = (sample / "sls-ml.yaml").read_text()
+    (sample / "other.yaml").write_text(spec.replace("    http: {auth: iam}\n", "    objects: {}\n"))
+    done = sls_ml("inspect", "tumour", "--html", "page.html", "--with-start", "-p", "other.yaml")
+    assert "no-endpoint" in done.err
 
 
 def test_a_budget_that_is_exceeded_fails_after_the_figures_are_shown(sls_ml: Callable[..., Done]) -> None:
