@@ -31,6 +31,9 @@ from sls_ml.local.runtime_api import (
 from sls_ml.local.telemetry import Journal
 
 INIT_SECONDS = 10.0
+RESTORE_SECONDS = 10.0
+"""Seconds that hooks after a restore may take:
+https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html, read on 2026-11-24."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def environment_variables(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory),
         "AWS_LAMBDA_FUNCTION_NAME": configuration.name,
         "AWS_LAMBDA_FUNCTION_VERSION": configuration.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start" if _snap_started(configuration) else "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start" if configuration.snapped else "on-demand",
         "AWS_LAMBDA_LOG_FORMAT": configuration.log_format,
         "AWS_LAMBDA_LOG_GROUP_NAME": journal.group,
         "AWS_LAMBDA_LOG_STREAM_NAME": journal.stream,
@@ -81,10 +84,6 @@ def environment_variables(
         "TZ": ":UTC",
         "_HANDLER": configuration.handler,
     }
-
-
-def _snap_started(configuration: Configuration) -> bool:
-    return configuration.snap_start and configuration.version != "$LATEST"
 
 
 class ExecutionEnvironment:
@@ -113,7 +112,6 @@ class ExecutionEnvironment:
         self.restore_ms: float | None = None
         self.peak_mb = 0
         self._over_memory = False
-        self._snap_start = _snap_started(configuration)
         self._temporary = Path(tempfile.mkdtemp(dir=folder))
         self._api = RuntimeApi()
         reader, writer = os.pipe()
@@ -142,7 +140,7 @@ class ExecutionEnvironment:
         self._watcher.start()
 
     def initialise(self, seconds: float) -> Ending | None:
-        """Wait until the function can be called; an Ending when it cannot.
+        """Wait until the function can be called, or with SnapStart restored; an Ending when it cannot.
 
         Args:
             seconds: How long it may take.
@@ -150,16 +148,25 @@ class ExecutionEnvironment:
         begun = time.perf_counter()
         signal = self._signal(begun + seconds)
         self.init_ms = (time.perf_counter() - begun) * 1000
-        if isinstance(signal, Snapshot):
-            begun = time.perf_counter()
-            self._api.restore.set()
-            signal = self._signal(begun + INIT_SECONDS)
-            self.restore_ms = (time.perf_counter() - begun) * 1000
+        return self._ending(signal, Snapshot if self.configuration.snapped else Ready)
+
+    def restore(self) -> Ending | None:
+        """Let an environment of SnapStart go on until it can be called; an Ending when it cannot."""
+        begun = time.perf_counter()
+        self._api.restore.set()
+        signal = self._signal(begun + RESTORE_SECONDS)
+        self.restore_ms = (time.perf_counter() - begun) * 1000
+        return self._ending(signal, Ready)
+
+    def _ending(
+        self, signal: Signal | TimedOut | OutOfMemory, wanted: type[Ready | Snapshot]
+    ) -> Ending | None:
         self._pump()
         match signal:
-            case Ready():
-                return None
-            case Snapshot() | Answered():
+            case Ready() | Snapshot():
+                unknown = Failed(b'{"errorType":"Runtime.Unknown"}', "Runtime.Unknown")
+                return None if isinstance(signal, wanted) else unknown
+            case Answered():
                 return Failed(b'{"errorType":"Runtime.Unknown"}', "Runtime.Unknown")
             case Failed() | Exited() | TimedOut() | OutOfMemory():
                 return signal

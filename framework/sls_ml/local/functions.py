@@ -84,6 +84,11 @@ class Configuration:
         """The ARN, with the version's number for a published one."""
         return self.function_arn if self.version == LATEST else f"{self.function_arn}:{self.version}"
 
+    @property
+    def snapped(self) -> bool:
+        """Whether environments of this version come from a snapshot."""
+        return self.snap_start and self.version != LATEST
+
     def same_as(self, other: Configuration) -> bool:
         """Whether publishing this after `other` would give nothing new."""
         mine, theirs = (

@@ -109,7 +109,7 @@ class LambdaApi:
             params["FunctionName"], tags=params.get("Tags") or {}, code=code, **values
         )
         if params.get("Publish"):
-            return answers.configuration(self.functions.publish(function.latest.name, None, None))
+            return answers.configuration(self._published(function.latest.name, None, None))
         return answers.configuration(function.latest)
 
     def _package(self, code: Mapping[str, Any]) -> bytes:
@@ -184,7 +184,7 @@ class LambdaApi:
         function = self.functions.update(params["FunctionName"], code=code, **self._values(params))
         self.host.forget(before)
         if params.get("Publish"):
-            return answers.configuration(self.functions.publish(function.latest.name, None, None))
+            return answers.configuration(self._published(function.latest.name, None, None))
         return answers.configuration(function.latest)
 
     def _update_function_configuration(self, params: dict[str, Any]) -> Any:
@@ -223,10 +223,20 @@ class LambdaApi:
 
     def _publish_version(self, params: dict[str, Any]) -> Any:
         return answers.configuration(
-            self.functions.publish(
-                params["FunctionName"], params.get("Description"), params.get("CodeSha256")
-            )
+            self._published(params["FunctionName"], params.get("Description"), params.get("CodeSha256"))
         )
+
+    def _published(self, name: str, description: str | None, sha256: str | None) -> Configuration:
+        """Publish a version; one with SnapStart only when it could be initialised."""
+        before = set(self.functions.get(name).versions)
+        version = self.functions.publish(name, description, sha256)
+        if version.snapped and version.version not in before:
+            try:
+                self.host.snapshot(version)
+            except LambdaError:
+                self.functions.delete(name, version.version)
+                raise
+        return version
 
     def _list_versions_by_function(self, params: dict[str, Any]) -> Any:
         function = self.functions.get(params["FunctionName"])

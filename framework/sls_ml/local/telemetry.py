@@ -99,7 +99,8 @@ class Journal:
         error: str | None,
     ) -> None:
         """End an invocation with its figures."""
-        billed = -int(-(duration_ms + (init_ms or 0)) // 1)
+        started_ms = init_ms if restore_ms is None else restore_ms  # a snapshot was initialised before
+        billed = -int(-(duration_ms + (started_ms or 0)) // 1)
         if not self._json:
             self.write([f"END RequestId: {request}"])
         parts = [
