@@ -12,10 +12,11 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, make_classification, make_friedman1
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -83,6 +84,45 @@ def text() -> Trained:
     model.fit(texts[:-HELD_OUT], labels[:-HELD_OUT])
     return Trained(model, pd.DataFrame({"text": texts[-HELD_OUT:]}))
 
+
+def grown() -> Trained:
+    """RandomForestRegressor of 200 trees of depth 12, some 690 thousand nodes."""
+    rows, values = make_friedman1(n_samples=7_400, n_features=10, noise=1.0, random_state=SEED)
+    frame = pd.DataFrame(rows, columns=[f"x{position}" for position in range(10)])
+    model = RandomForestRegressor(n_estimators=200, max_depth=12, n_jobs=2, random_state=SEED)
+    return Trained(model.fit(frame[:-HELD_OUT], values[:-HELD_OUT]), frame[-HELD_OUT:])
+
+
+def three_classes() -> Trained:
+    """RandomForestClassifier of 200 trees of depth 12, some 525 thousand nodes, three classes."""
+    rows, labels = make_classification(
+        n_samples=26_000, n_features=20, n_informative=12, n_classes=3, flip_y=0.1, random_state=SEED
+    )
+    frame = pd.DataFrame(rows, columns=[f"x{position}" for position in range(20)])
+    model = RandomForestClassifier(n_estimators=200, max_depth=12, n_jobs=2, random_state=SEED)
+    return Trained(model.fit(frame[:-HELD_OUT], labels[:-HELD_OUT]), frame[-HELD_OUT:])
+
+
+def perceptron() -> Trained:
+    """StandardScaler and an MLPClassifier with layers of 256 and 128, on 20 numbers."""
+    rows, labels = make_classification(
+        n_samples=4_000, n_features=20, n_informative=12, n_classes=3, random_state=SEED
+    )
+    frame = pd.DataFrame(rows, columns=[f"x{position}" for position in range(20)])
+    network = MLPClassifier((256, 128), max_iter=30, early_stopping=True, random_state=SEED)
+    model = make_pipeline(StandardScaler(), network)
+    return Trained(model.fit(frame[:-HELD_OUT], labels[:-HELD_OUT]), frame[-HELD_OUT:])
+
+
+ARTIFACTS: dict[str, Callable[[], Trained]] = {
+    "forest": grown,
+    "forest, three classes": three_classes,
+    "HistGradientBoosting": boosting,
+    "logistic regression": logistic,
+    "perceptron": perceptron,
+    "TF-IDF": text,
+}
+"""The models whose artifacts are measured."""
 
 MODELS: dict[str, Callable[[], Trained]] = {
     "logistic": logistic,

@@ -91,7 +91,13 @@ def convert(
     try:
         with stages.heard_by(begin):
             artifact = build(
-                source, sample, name=name, tolerance=model.tolerance, trust=model.trust, engine=model.engine
+                source,
+                sample,
+                name=name,
+                tolerance=model.tolerance,
+                trust=model.trust,
+                engine=model.engine,
+                quantize=model.quantize,
             )
     except (ModelError, ParityError) as error:
         error.where = error.where or f"models.{name}: {model.source}, {model.sample}"

@@ -19,7 +19,7 @@ from sls_ml.spec.model import Tolerance
 if TYPE_CHECKING:
     import pandas as pd
 
-_ENGINE = "ort_python"
+ENGINE = "ort_python"
 
 _NARROWING = (None, "final", "all")
 """Where to narrow to float32, in the order of trying; the first that answers as the original is taken."""
@@ -76,7 +76,7 @@ def _candidate(
     else:
         model = exporter.export(judge.model, base["tensors"], judge.sample.positions, before=before)
     outputs = exporter.outputs_of(model, expected)
-    manifest = {**base, "outputs": outputs, "engines": [_ENGINE]}
+    manifest = {**base, "outputs": outputs, "engines": [ENGINE]}
     slim.slim(model, outputs={output.pop("from"): output["tensor"] for output in outputs})
     spare = slim.unused_inputs(model)
     slim.drop_inputs(model, spare)
@@ -84,7 +84,7 @@ def _candidate(
     manifest["tensors"] = [tensor for tensor in base["tensors"] if tensor["name"] not in spare]
     graph = packed.serialized(model)
     served = parity.rehearse(manifest, {manifests.GRAPH: graph})
-    verdict = parity.judge_engine(judge, manifest, served, _ENGINE, rows, expected, tolerance)
+    verdict = parity.judge_engine(judge, manifest, served, ENGINE, rows, expected, tolerance)
     return Candidate(manifest, graph, verdict)
 
 

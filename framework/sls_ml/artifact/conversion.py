@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from sls_ml.artifact import candidates, drift, engines, mlflow, signature, structure
+from sls_ml.artifact import candidates, drift, engines, mlflow, quantization, signature, structure
 from sls_ml.artifact import manifest as manifests
 from sls_ml.artifact.artifact import Artifact
 from sls_ml.artifact.exporters.libraries import adopted
@@ -21,7 +21,7 @@ from sls_ml.artifact.source import read_model
 from sls_ml.artifact.stages import step
 from sls_ml.artifact.table import read_table
 from sls_ml.errors import UsageError
-from sls_ml.spec.model import Engine, Name, Tolerance
+from sls_ml.spec.model import Engine, Name, Quantize, Tolerance
 
 
 def build(
@@ -32,6 +32,7 @@ def build(
     tolerance: Tolerance | None = None,
     trust: bool = False,
     engine: Engine = "auto",
+    quantize: Quantize = "none",
 ) -> Artifact:
     """Convert a trained model into an artifact.
 
@@ -45,6 +46,7 @@ def build(
         tolerance: How far the artifact may be from the original; None takes the spec's defaults.
         trust: Whether code that a model file brings may run.
         engine: The engine that must be able to serve the artifact; ``auto`` takes any.
+        quantize: ``dynamic`` to store the weights of a neural network as integers of eight bits.
 
     Raises:
         ModelError: The model or the sample cannot be used.
@@ -68,11 +70,17 @@ def build(
     with need("threadpoolctl").threadpool_limits(1):  # single rows are faster without threads
         with step("find the signature"):
             base = _base_manifest(name, judge)
+            if quantize == "dynamic":
+                base["inputs"] = quantization.domain(judge, base["inputs"])
             gate = rows_of(judge, base)
             expected = judge.answers(gate.frame)
             said = {key: values[: gate.sampled] for key, values in expected.items()}
             base["drift"] = drift.reference_of(judge.sample, said)
         chosen = candidates.first_exact(judge, base, gate.frame, expected, limits)
+        whole = chosen
+        if quantize == "dynamic":
+            with step("quantise the weights"):
+                chosen = quantization.quantized(judge, whole, gate.frame, expected, limits)
         with step("check the engines"):
             verdicts, files = engines.verdicts_on(judge, chosen, gate.frame, expected, limits)
     serving = engines.served_by(verdicts)
@@ -86,6 +94,8 @@ def build(
         "files": {file: manifests.entry(data) for file, data in files.items()},
     }
     report = report_of(judge, verdicts, gate, time.monotonic() - started)
+    if chosen is not whole:
+        report["quantization"] = quantization.told(whole, chosen)
     return Artifact(manifest=manifest, files=files, report=report)
 
 

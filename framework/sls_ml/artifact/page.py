@@ -133,7 +133,22 @@ def _parity(report: Mapping[str, Any]) -> str:
     )
     table = _furthest(found.get("furthest", ()))
     note = f"{len(pairs)} numbers, spread over all rows that were compared."
+    if report.get("quantization"):
+        note += f" {said_of_quantization(report['quantization'])}"
     return _section("Original and artifact, side by side", note, f'<div class="pair">{plots}</div>{table}')
+
+
+def said_of_quantization(told: Mapping[str, Any]) -> str:
+    """Say what integers as weights save and cost, of an entry of the report."""
+    size, worst = told["bytes"], told["worst"]
+    errors = {
+        when: ", ".join(f"{key} {value:.1e}" for key, value in worst[when].items())
+        for when in ("before", "after")
+    }
+    return (
+        f"Its weights are integers of eight bits: {size['after']:,} bytes instead of {size['before']:,}; "
+        f"largest difference from the original {errors['after']}, without {errors['before']}."
+    )
 
 
 def _furthest(rows: Sequence[Mapping[str, Any]]) -> str:

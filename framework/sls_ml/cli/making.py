@@ -58,6 +58,11 @@ def convert(
                 for name, artifact in made.items()
             ),
         )
+        from sls_ml.artifact.page import said_of_quantization
+
+        for name, artifact in made.items():
+            if told := _quantization(artifact):
+                output.say(f"{name}: {said_of_quantization(told)}")
 
 
 def inspect(
@@ -246,7 +251,18 @@ def _artifact(artifact: Converted) -> dict[str, Any]:
         "bytes": artifact.bytes,
         "engines": artifact.manifest["engines"],
         "converted": artifact.fresh,
+        "quantization": _quantization(artifact),
     }
+
+
+def _quantization(artifact: Converted) -> dict[str, Any] | None:
+    """What the report says of integers as weights; None where there are none."""
+    if "quantized" not in artifact.manifest:
+        return None
+    from sls_ml.artifact import load
+
+    told: dict[str, Any] | None = load(str(artifact.folder)).report.get("quantization")
+    return told
 
 
 def _show_artifact(output: Output, artifact: Artifact) -> None:
@@ -269,6 +285,10 @@ def _show_artifact(output: Output, artifact: Artifact) -> None:
         output.say(
             f"compared on {rows['sample']:,} rows of the sample and {rows['adversarial']:,} made-up ones"
         )
+    if told := report.get("quantization"):
+        from sls_ml.artifact.page import said_of_quantization
+
+        output.say(said_of_quantization(told))
     output.say()
     output.table(("input", "dtype", "missing", "allowed"), (_input(entry) for entry in manifest["inputs"]))
     if manifest["classes"] is not None:

@@ -12,6 +12,7 @@ from sls_ml.spec import rate
 
 ProviderName = Literal["aws", "gcp", "azure", "knative"]
 Engine = Literal["auto", "lite", "ort_capi", "ort_python"]
+Quantize = Literal["none", "dynamic"]
 Architecture = Literal["x86_64", "arm64"]
 PythonVersion = Literal["3.11", "3.12", "3.13"]
 
@@ -115,6 +116,7 @@ class Model(_Model):
     tolerance: Tolerance = Tolerance()
     trust: bool = False
     engine: Engine = "auto"
+    quantize: Quantize = "none"
 
 
 class Jwt(_Model):

@@ -288,6 +288,119 @@ def test_operators_of_a_library_are_refused(data: Data, tmp_path: Path) -> None:
     assert "evil.ops.Run" in error.what
 
 
+def test_bytes_that_do_not_fill_their_tensor_are_refused(data: Data, tmp_path: Path) -> None:
+    # GIVEN a tensor with fewer bytes than its shape needs
+    model = dense()
+    model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:40]
+    # WHEN it is converted
+    # THEN both sizes are said
+    error = refusal(saved(model, tmp_path), data)
+    assert error.code == "onnx-tensor"
+    assert error.why == "it holds 40 bytes where its shape needs 48"
+
+
+@pytest.mark.parametrize(
+    ("node", "stored"),
+    [
+        ("ConstantOfShape", [helper.make_tensor("s", TensorProto.INT64, [2], [1 << 20, 1 << 20])]),
+        (
+            "Range",
+            [
+                helper.make_tensor(name, TensorProto.INT64, [], [value])
+                for name, value in (("start", 0), ("limit", 1 << 40), ("step", 1))
+            ],
+        ),
+    ],
+)
+def test_a_tensor_made_of_a_shape_has_a_bound(
+    node: str, stored: list[Any], data: Data, tmp_path: Path
+) -> None:
+    # GIVEN a graph of some hundred bytes that makes terabytes
+    model = dense()
+    model.graph.initializer.extend(stored)
+    model.graph.node.extend(
+        [
+            helper.make_node(node, [tensor.name for tensor in stored], ["large"]),
+            helper.make_node("Size", ["large"], ["size"]),
+        ]
+    )
+    # WHEN it is converted
+    error = refusal(saved(model, tmp_path), data)
+    # THEN it is refused before it is run
+    assert error.code == "onnx-large"
+    assert "'large'" in str(error.why)
+
+
+def _calling(calls: dict[str, list[str]]) -> onnx.ModelProto:
+    """A graph with functions that call others, each the next one's result."""
+    sets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    model = dense()
+    for name, called in calls.items():
+        names = ["a", *(f"t{at}" for at in range(len(called) - 1)), "b"]
+        nodes = [
+            helper.make_node(one, [names[at]], [names[at + 1]], domain="" if one == "Neg" else "own")
+            for at, one in enumerate(called)
+        ]
+        model.functions.append(helper.make_function("own", name, ["a"], ["b"], nodes, sets))
+    model.graph.node[0].output[0] = "first"
+    model.graph.node.insert(1, helper.make_node(list(calls)[-1], ["first"], ["scores"], domain="own"))
+    model.opset_import.extend(sets[1:])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("calls", "why"),
+    [
+        ({"f": ["f"]}, "the function own.f calls itself"),
+        ({"f": ["g"], "g": ["f"]}, "calls itself"),
+        ({"f0": ["Neg"] * 2} | {f"f{at}": [f"f{at - 1}"] * 2 for at in range(1, 40)}, "1099511627778 nodes"),
+    ],
+)
+def test_functions_that_never_end_are_refused(
+    calls: dict[str, list[str]], why: str, data: Data, tmp_path: Path
+) -> None:
+    # GIVEN functions that call themselves, or twice the one before them, forty times over
+    path = saved(_calling(calls), tmp_path)
+    # WHEN the graph is converted
+    error = refusal(path, data)
+    # THEN it is refused before they are written out
+    assert error.code == "onnx-large"
+    assert why in str(error.why)
+
+
+def test_functions_are_written_out(data: Data, tmp_path: Path) -> None:
+    # GIVEN a graph that negates its scores twice, by functions
+    path = saved(_calling({"f": ["Neg"], "g": ["f", "f"]}), tmp_path)
+    # WHEN it is converted
+    artifact = build(path, matrix_of(data), name="m")
+    # THEN it answers
+    assert artifact.manifest["kind"] == "classifier"
+
+
+def _nested(depth: int) -> bytes:
+    """The bytes of a graph within a node within a graph, so many times over."""
+    content = b""
+    for number in (6, 5, 1) * depth:  # a graph in an attribute in a node
+        content = bytes([number << 3 | 2]) + _varint(len(content)) + content
+    return bytes(dense().SerializeToString()) + b"\x3a" + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    found = bytearray()
+    while value >= 128:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found, value])
+
+
+def test_graphs_within_graphs_have_a_bound(data: Data, tmp_path: Path) -> None:
+    # GIVEN a file of graphs within graphs, two hundred deep
+    (tmp_path / "model.onnx").write_bytes(_nested(200))
+    # WHEN it is converted
+    # THEN it is refused while it is read
+    assert refusal(tmp_path / "model.onnx", data).code == "model-corrupt"
+
+
 @pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x07\x12" + bytes(40)])
 def test_what_is_no_graph_is_refused(content: bytes, data: Data, tmp_path: Path) -> None:
     # GIVEN a file of other bytes

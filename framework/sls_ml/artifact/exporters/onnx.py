@@ -11,6 +11,7 @@ import onnx
 from onnx import external_data_helper, inliner
 from onnx.reference import ReferenceEvaluator
 
+from sls_ml.artifact.exporters.onnx_limits import check_functions, check_shapes
 from sls_ml.artifact.exporters.own_graph import Evaluate, OwnGraph
 from sls_ml.artifact.exporters.own_outputs import without_zipmaps
 from sls_ml.artifact.extras import need
@@ -38,6 +39,9 @@ def read(path: Path) -> OwnGraph:
     try:
         onnx.checker.check_model(model, full_check=True)
         model = inliner.inline_local_functions(model)
+        check_shapes(model, path)
+    except ArtifactError:
+        raise
     except Exception as error:
         raise _corrupt(path, error) from error
     classes = without_zipmaps(model)
@@ -51,7 +55,8 @@ def check(model: Any, path: Path) -> None:
 
     Raises:
         ModelError: It uses an unknown domain of operators.
-        ArtifactError: A tensor lies outside the folder, or is not as large as it says.
+        ArtifactError: A tensor lies outside the folder, or is not as large as it says; or functions would
+            never end.
     """
     own = {function.domain for function in model.functions}
     for node in nodes(model):
@@ -65,6 +70,7 @@ def check(model: Any, path: Path) -> None:
             )
     for tensor in tensors(model):
         _check_tensor(tensor, path)
+    check_functions(model, path)
 
 
 def nodes(model: Any) -> Iterator[Any]:
