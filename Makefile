@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := .ci/requirements.txt
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help demo test check lint types layers fresh unit regen lock bench-coldstart bench-warm sweep clean
+.PHONY: help demo test check lint types layers fresh unit regen lock bench-coldstart bench-warm bench-artifacts sweep clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/'
@@ -51,6 +51,10 @@ bench-coldstart: .venv/ready ## hold cold starts to their bars: docs/benchmarks.
 
 bench-warm: .venv/ready ## hold warm requests to their bars
 	$(BIN)/python benchmarks/warm.py
+
+bench-artifacts: .venv/ready ## hold sizes of artifacts, conversion and session start to their bars
+	$(BIN)/python benchmarks/artifacts.py
+	$(BIN)/python benchmarks/artifacts.py sizes
 
 sweep: .venv/ready ## convert every scikit-learn estimator and write docs/estimators.md
 	$(BIN)/python benchmarks/sweep.py

@@ -96,6 +96,8 @@ def measured(folder: Path, trained: Trained, rounds: int) -> dict[str, Any]:
         "raw_inputs_when_started": raw["kind"],
         "onnx_bytes": ours["bytes"],
         "lite_bytes": ours["lite_bytes"],
+        "zlib_bytes": ours["zlib_bytes"],
+        "inflate_ms": ours["inflate_seconds"] * 1e3,
         "convert_seconds": ours["seconds"],
         "raw_convert_seconds": raw["seconds"],
         "build_seconds": ours["build_seconds"],
@@ -154,6 +156,17 @@ def table(found: dict[str, dict[str, Any]]) -> None:
             f"{facts['convert_seconds']:.2f}",
             f"{bars.seconds:g}" if bars.seconds else "",
             f"{facts['raw_convert_seconds'] / facts['convert_seconds']:.1f}",
+        )
+    print()
+    row("model", "onnx KB", "zlib KB", "inflate ms", "pays below MB/s")
+    row(*["---"] * 5)
+    for title, facts in found.items():
+        saved = facts["onnx_bytes"] - facts["zlib_bytes"]
+        row(
+            title,
+            *(f"{facts[key] / 1e3:,.1f}" for key in ("onnx_bytes", "zlib_bytes")),
+            f"{facts['inflate_ms']:.1f}",
+            f"{saved / facts['inflate_ms'] / 1e3:,.0f}",
         )
     print()
     row("model", "raw ready ms", "onnx / raw", "bar", "lite / raw", "raw MB", "onnx MB", "lite MB", "error")

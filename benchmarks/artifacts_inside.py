@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -47,7 +48,13 @@ def ours(folder: Path) -> dict[str, Any]:
         for data in (unslimmed, graph)
     )
     verdicts = artifact.report["engines"].values()
+    deflated = zlib.compress(graph)
+    started = time.process_time()
+    zlib.decompress(deflated)
+    inflating = time.process_time() - started
     return {
+        "zlib_bytes": len(deflated),
+        "inflate_seconds": inflating,
         "bytes": len(graph),
         "seconds": seconds,
         "build_seconds": spent,
