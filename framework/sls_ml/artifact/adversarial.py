@@ -147,17 +147,20 @@ def _all_missing(judge: Original, inputs: list[dict[str, Any]], bases: list[list
 
 
 def _thresholds(judge: Original) -> list[tuple[int, float]]:
-    """Give the split points of trees that read the inputs as they are, with both neighbours of each."""
+    """Give the split points of trees that read the inputs as they are, with both neighbours of each.
+
+    Imputers may stand before the trees: they leave what is there as it is.
+    """
     import numpy as np
 
     flat = structure.steps(judge.model)
-    if len(flat) != 1 or judge.sample.form == "texts":
+    if judge.sample.form == "texts" or not all(_only_fills(step) for _, step in flat[:-1]):
         return []
     place_of = {position: place for place, position in enumerate(judge.sample.positions)}
     splits = sorted(
         {
             (place_of[int(feature)], float(threshold))
-            for part in structure.parts(flat[0][1])
+            for part in structure.parts(flat[-1][1])
             for feature, threshold in _splits(part)
             if int(feature) in place_of and np.isfinite(threshold)
         }
@@ -175,6 +178,15 @@ def _thresholds(judge: Original) -> list[tuple[int, float]]:
         )
         found += [(place, value) for value in near]
     return found
+
+
+def _only_fills(step: Any) -> bool:
+    """Tell whether a step changes missing values alone, and keeps all columns in their places."""
+    from sklearn.impute import SimpleImputer
+
+    if not isinstance(step, SimpleImputer) or step.add_indicator:
+        return False
+    return bool(step.keep_empty_features) or all(value == value for value in step.statistics_.tolist())  # noqa: PLR0124
 
 
 def _splits(part: Any) -> list[tuple[int, float]]:
