@@ -129,7 +129,7 @@ class _Reader:
         raise SecretError(f"the secret {name}: {failure}, {ATTEMPTS} times")
 
     def _ask(self, name: str) -> tuple[int, dict[str, Any]]:
-        body = json.dumps({"SecretId": name}).encode()
+        body = json.dumps({"SecretId": name, "VersionStage": "AWSCURRENT"}).encode()
         headers = {
             "content-type": "application/x-amz-json-1.1",
             "x-amz-target": "secretsmanager.GetSecretValue",

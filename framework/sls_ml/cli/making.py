@@ -171,7 +171,7 @@ def generate(
     written = codegen.write(prepared.sources, spec.handlers_folder)
     output.document({"written": [str(path) for path in written]})
     for path in written:
-        output.say(f"wrote {spec.handlers / path}")
+        output.say(f"{'wrote' if path in prepared.sources else 'removed'} {spec.handlers / path}")
     if not written:
         output.say("generated code is fresh")
 

@@ -2,6 +2,5 @@
 
 from sls_ml.codegen.folder import check, require_fresh, write
 from sls_ml.codegen.functions import USERS_OWN, generate
-from sls_ml.codegen.runtime import runtime_digest
 
-__all__ = ["USERS_OWN", "check", "generate", "require_fresh", "runtime_digest", "write"]
+__all__ = ["USERS_OWN", "check", "generate", "require_fresh", "write"]

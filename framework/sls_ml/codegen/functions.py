@@ -10,13 +10,11 @@ from string import Template as Holes
 from typing import Any, Protocol
 
 import sls_ml
-from sls_ml.codegen.runtime import runtime_digest, runtime_files
 from sls_ml.intent.model import Deployment, Function
+from sls_ml.runtime_tree import RUNTIME, runtime_digest, runtime_files
 
 USERS_OWN = frozenset({"app.py", "hooks.py"})
 """The files of a function that are the user's: written when they are missing, and never looked at again."""
-
-RUNTIME = "sls_ml_runtime"
 
 
 class Source(Protocol):

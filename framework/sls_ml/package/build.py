@@ -30,6 +30,7 @@ from sls_ml.package.content import REQUIREMENTS, Settings, Source
 from sls_ml.package.interpreters import Interpreter
 from sls_ml.package.model import Package, PackagedFile
 from sls_ml.package.targets import Target
+from sls_ml.runtime_tree import RUNTIME
 from sls_ml.spec.model import Architecture, ProviderName, PythonVersion
 
 FORMAT = 3
@@ -114,7 +115,7 @@ def _runtime(runtime: Path, settings: Settings) -> tuple[list[Source], list[Pack
     kept, unused = [], []
     for source in content.runtime_files(runtime, settings.runtime_digest):
         why = prune.unused(
-            source.path.removeprefix(f"{content.RUNTIME}/"),
+            source.path.removeprefix(f"{RUNTIME}/"),
             settings.engines,
             scores=settings.scores,
             fetches=settings.fetches,

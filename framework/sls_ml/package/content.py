@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from sls_ml import runtime_tree
 from sls_ml.errors import ArtifactError, StaleError, UnsupportedError
 from sls_ml.intent.model import EngineName
+from sls_ml.runtime_tree import RUNTIME
 
-RUNTIME = "sls_ml_runtime"
 REQUIREMENTS = "requirements.txt"
 _GENERATED = frozenset({"handler.py", "config.json"})
 _LITE_FILE = "model.lite"
@@ -112,7 +113,7 @@ def runtime_files(runtime: Path, pinned: str) -> Iterator[Source]:
     Raises:
         StaleError: It is another.
     """
-    found = tree_digest(runtime)
+    found = runtime_tree.runtime_digest(runtime)
     if found != pinned:
         raise StaleError(
             "the runtime is not the one that the function was generated for",
@@ -121,8 +122,8 @@ def runtime_files(runtime: Path, pinned: str) -> Iterator[Source]:
             why=f"config.json pins {pinned[:12]}, this is {found[:12]}",
             mend="run: sls-ml generate, or install the version of sls-ml that generated it",
         )
-    for path in _walk(runtime):
-        yield Source(f"{RUNTIME}/{path.relative_to(runtime).as_posix()}", path, "runtime")
+    for path in runtime_tree.runtime_files(runtime):
+        yield Source(f"{RUNTIME}/{path}", runtime / path, "runtime")
 
 
 def artifact_files(bundled: Bundled, folder: Path | None) -> Iterator[Source]:
@@ -154,17 +155,6 @@ def artifact_files(bundled: Bundled, folder: Path | None) -> Iterator[Source]:
             )
         _verify(path, path.read_bytes(), listed[name]["sha256"])
         yield Source(f"{base}/{name}", path, f"artifact {bundled.model}")
-
-
-def tree_digest(folder: Path) -> str:
-    """sha256 over sorted paths, sizes and bytes below a folder, as codegen pins the runtime."""
-    digest = hashlib.sha256()
-    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
-    for inside, path in sorted(files.items()):
-        content = path.read_bytes()
-        digest.update(f"{inside}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _read_by(engine: EngineName, files: Mapping[str, int]) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 import sls_ml_runtime
 from sls_ml import package
 from sls_ml.intent.model import Function
-from sls_ml.package import content
+from sls_ml.runtime_tree import runtime_digest
 from sls_ml.spec.model import Concurrency
 
 RUNTIME = Path(sls_ml_runtime.__file__).parent
@@ -94,7 +94,7 @@ class Project:
             "kind": "http",
             "http": {"page": False},
             "models": {"tumour": model},
-            "runtime": {"version": "0.1.0", "digest": runtime or content.tree_digest(RUNTIME)},
+            "runtime": {"version": "0.1.0", "digest": runtime or runtime_digest(RUNTIME)},
         }
         (self.source / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True))
 

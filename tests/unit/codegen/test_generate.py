@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,10 +15,13 @@ import pytest
 from tests.unit.codegen.conftest import batch, deployment, function, model
 
 from sls_ml import codegen
+from sls_ml.codegen.folder import MODULES
+from sls_ml.codegen.functions import USERS_OWN
 from sls_ml.codegen.pins import TARGETS
 from sls_ml.errors import StaleError
 from sls_ml.intent.model import Function
 from sls_ml.provider import aws
+from sls_ml.runtime_tree import runtime_digest
 from sls_ml.spec.model import Http
 
 Generated = Callable[..., dict[str, bytes]]
@@ -157,14 +161,65 @@ def test_a_vendored_runtime_is_copied_whole_and_leftovers_go(
     (vendored / "engines" / "__pycache__").mkdir()
     (vendored / "engines" / "__pycache__" / "old.cpython-313.pyc").write_bytes(b"")
     assert codegen.check(files, target) == ()
-    assert codegen.runtime_digest(vendored) == codegen.runtime_digest(runtime_root)
+    assert runtime_digest(vendored) == runtime_digest(runtime_root)
     (vendored / "engines" / "old.py").write_text("")
     # WHEN it is checked and written
     # THEN the leftover is stale, and removed
     assert [path.name for path in codegen.check(files, target)] == ["old.py"]
     codegen.write(files, target)
     assert not (vendored / "engines" / "old.py").exists()
-    assert codegen.runtime_digest(vendored) == codegen.runtime_digest(runtime_root)
+    assert runtime_digest(vendored) == runtime_digest(runtime_root)
+
+
+def test_another_style_leaves_nothing_of_the_one_before_but_the_users_own(
+    generated: Generated, tmp_path: Path
+) -> None:
+    # GIVEN a Chalice function with an app of the user's, a module of theirs and a copy of one
+    chalice = paths(generated(function(style="chalice", models=(model(engine="lite"),))))
+    codegen.write(chalice, tmp_path)
+    folder = tmp_path / "risk" / "aws" / "predict"
+    (folder / "app.py").write_text("# mine\n")
+    (folder / "chalicelib" / "own.py").write_text("")
+    shutil.copy(folder / "chalicelib" / "model.py", folder / "chalicelib" / "before.py")
+    # WHEN it becomes a plain function
+    plain = paths(generated(function(models=(model(engine="lite"),))))
+    stale = codegen.check(plain, tmp_path)
+    # THEN what was generated is stale, and goes; all else stays
+    gone = {path.relative_to("risk/aws/predict").as_posix() for path in set(stale) - set(plain)}
+    assert gone == {"chalicelib/__init__.py", "chalicelib/model.py"}
+    codegen.write(plain, tmp_path)
+    assert codegen.check(plain, tmp_path) == ()
+    assert (folder / "app.py").read_text() == "# mine\n"
+    assert {file.name for file in (folder / "chalicelib").iterdir()} == {"own.py", "before.py"}
+
+
+def test_a_function_that_is_gone_leaves_the_users_hooks(generated: Generated, tmp_path: Path) -> None:
+    # GIVEN two functions, a folder of the user's beside them, and the runtime
+    codegen.write(paths(generated(function(), function("other"), vendor=True)), tmp_path)
+    base = tmp_path / "risk" / "aws"
+    (base / "mine").mkdir()
+    for name in ("config.json", "handler.py"):
+        (base / "mine" / name).write_text("{}")
+    (base / "other" / "hooks.py").write_text("# mine\n")
+    (base / "sls_ml_runtime" / "__pycache__").mkdir()
+    (base / "sls_ml_runtime" / "__pycache__" / "aws.cpython-313.pyc").write_bytes(b"")
+    # WHEN one goes, and the runtime is vendored no more
+    codegen.write(paths(generated(function())), tmp_path)
+    # THEN of both nothing is left but what the user may have changed
+    assert {file.name for file in base.iterdir()} == {"mine", "other", "predict"}
+    assert [file.name for file in (base / "other").iterdir()] == ["hooks.py"]
+    assert {file.name for file in (base / "mine").iterdir()} == {"config.json", "handler.py"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_generated_module_is_known_as_one(generated: Generated, case: str) -> None:
+    # GIVEN the files of a style
+    functions, _ = CASES[case]
+    made = {"/".join(PurePosixPath(path).parts[3:]): text for path, text in generated(*functions).items()}
+    # THEN its modules are those that may be removed, and say that they are generated
+    modules = {name: text for name, text in made.items() if name.endswith(".py") and name not in USERS_OWN}
+    assert set(modules) <= set(MODULES)
+    assert all(re.search(rb"^# Inputs: sha256:[0-9a-f]{64}$", text, re.M) for text in modules.values())
 
 
 def test_config_says_nothing_of_stage_or_store(generated: Generated) -> None:

@@ -62,7 +62,9 @@ def serve(store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                asked.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["SecretId"])
+                given = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                assert given["VersionStage"] == "AWSCURRENT"
+                asked.append(given["SecretId"])
                 status, body = left.pop(0)
                 self.send_response(status)
                 self.send_header("content-length", str(len(body)))

@@ -1,18 +1,21 @@
-"""The runtime's tree as bytes: what is copied into a project, and the digest that pins it."""
+"""The runtime's tree: the files that functions run with, and the digest that pins them."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path, PurePosixPath
 
+RUNTIME = "sls_ml_runtime"
+"""Name of its folder, wherever it is copied to."""
+
 
 def runtime_files(root: Path) -> dict[PurePosixPath, bytes]:
-    """Every file of the runtime but bytecode, by its path below `root`, sorted."""
-    files = {
-        PurePosixPath(file.relative_to(root).as_posix()): file.read_bytes()
-        for file in root.rglob("*")
-        if file.is_file() and file.suffix != ".pyc"
-    }
+    """Every file of the runtime but bytecode and what is hidden, by its path below `root`, sorted."""
+    files = {}
+    for file in root.rglob("*"):
+        path = PurePosixPath(file.relative_to(root).as_posix())
+        if file.is_file() and path.suffix != ".pyc" and not any(part.startswith(".") for part in path.parts):
+            files[path] = file.read_bytes()
     return dict(sorted(files.items()))
 
 
