@@ -276,8 +276,8 @@ def _start(picture: str | None) -> str:
     data = b64encode(picture.encode()).decode()
     return _section(
         "A cold start",
+        "Measured on one machine by sls-ml bench coldstart; the ratio to an empty handler holds elsewhere.",
         f'<img class="wide" alt="Where a cold start goes" src="data:image/svg+xml;base64,{data}">',
-        "measured on one machine by sls-ml bench coldstart; the ratio to an empty handler holds elsewhere",
     )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from sls_ml import deploy as story
-from sls_ml.cli.console import Output
+from sls_ml.cli.console import Output, describe
 from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption
 from sls_ml.errors import UsageError
 from sls_ml.intent.figures import MB_PER_CPU, fetch_ms
@@ -68,11 +68,15 @@ def coldstart(
     )
     if svg is not None:
         svg.write_text(draw(measured), encoding="utf-8")
+    exceeded = None if max_ratio is None else measured.over(max_ratio)
+    if exceeded is not None and json:
+        output.document({**document, "error": describe(exceeded)})
+        raise typer.Exit(exceeded.exit_code)
     output.document(document)
     if not json:
         _show(output, measured)
-    if max_ratio is not None:
-        measured.hold_to(max_ratio)
+    if exceeded is not None:
+        raise exceeded
 
 
 def measure_starts(

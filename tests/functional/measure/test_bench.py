@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from command_line import Done
+from command_line import ROOT, Done
 from sls_ml.artifact import load
 from sls_ml.errors import ExternalError, ParityError, StaleError, UsageError
 from sls_ml.local import managed_runtime
 from sls_ml.measure import subject as subjects
 from sls_ml.measure.coldstart import ColdStarts, measure
+from sls_ml.measure.profile import shares
 from sls_ml.measure.question import Questions
 from sls_ml.measure.start import start
 from sls_ml.measure.subject import Subject
@@ -120,6 +122,33 @@ def test_a_budget_that_is_exceeded_fails_after_the_figures_are_shown(sls_ml: Cal
     assert done.code == 10
     assert "predict" in done.out
     assert "budget-exceeded" in done.err
+
+
+def test_an_exceeded_budget_is_one_document_too(sls_ml: Callable[..., Done]) -> None:
+    # GIVEN a budget that no function can keep WHEN programs read the result
+    done = sls_ml("bench", "coldstart", "--starts", "1", "--max-ratio", "0.1", "--json")
+    # THEN figures and error are one document
+    assert done.code == 10
+    assert done.document["error"]["code"] == "budget-exceeded"
+    assert done.document["subjects"].keys() == {"predict", "empty"}
+
+
+def test_fetching_and_verifying_are_phases_of_a_start(
+    function: Callable[[str], Subject], artifact: Path, tmp_path: Path, questions: Questions
+) -> None:
+    # GIVEN a function that fetches its artifact while it starts
+    subject = function(
+        "from sls_ml_runtime.fetch import fetch\n"
+        f"fetch({artifact.parents[1].as_uri()!r}, 'tumour', {artifact.name!r}, {str(tmp_path / 'in')!r})\n"
+        + ANSWERING
+        % "1"
+    )
+    shutil.copytree(ROOT / "framework/sls_ml_runtime", subject.folder / "sls_ml_runtime")
+    # WHEN its start is split THEN both have a place in it
+    marks = start(subject, questions.next().event, probed=True).marks or ()
+    phases = {share.phase: share.milliseconds for share in shares([marks])}
+    assert phases["fetch"] > 0
+    assert phases["verify"] > 0
 
 
 def test_a_function_without_endpoint_is_refused(sls_ml: Callable[..., Done]) -> None:
