@@ -13,6 +13,7 @@ import typer
 from sls_ml import deploy as story
 from sls_ml.cli import costing
 from sls_ml.cli.console import Output
+from sls_ml.cli.limits import too_large
 from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption, here
 from sls_ml.deploy import Plan
 from sls_ml.errors import ExternalError, UsageError
@@ -219,6 +220,8 @@ def _show(output: Output, planned: Plan) -> None:
     for function in planned.prepared.deployment.functions:
         if function.http and function.http.auth == "public":
             output.warn(f"{function.name} answers anybody: http.auth is public")
+        for warning in too_large(function, planned.prepared.provider.LIMITS):
+            output.warn(f"{function.name}: {warning}")
 
 
 def _show_functions(output: Output, planned: Plan) -> None:

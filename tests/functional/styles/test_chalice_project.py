@@ -24,7 +24,12 @@ from sls_ml.errors import UnsupportedError, UsageError
 from sls_ml.intent.model import Deployment, Function, ReadModel, WriteLogs
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import chalice
-from sls_ml.spec.model import Concurrency, Http, Secret
+from sls_ml.spec.model import Concurrency, Domain, Http, Secret, Throttle
+
+DOMAIN = Domain(
+    name="risk.example.org",
+    certificate="arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
+)
 
 CHALICE = Path(sys.executable).with_name("chalice")
 PREDICTION = json.dumps({"rows": [ROW]})
@@ -276,6 +281,8 @@ def test_the_policy_grants_a_named_store_and_the_functions_own_logs(golden: Any)
     [
         ({"start": "snapstart"}, 1, "start: snapstart"),
         ({"http": Http(auth="key")}, 1, "http.auth: key"),
+        ({"http": Http(throttle=Throttle(rate=1, burst=1))}, 1, "http.throttle"),
+        ({"http": Http(domain=DOMAIN)}, 1, "http.domain"),
         ({}, 51 << 20, "50 MB"),
         ({"environment": {"KEY": Secret(secret="a")}}, 1, "secrets"),
     ],

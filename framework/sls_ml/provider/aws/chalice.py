@@ -172,6 +172,8 @@ def _problems(deployment: Deployment, function: Function, package: Package) -> I
         yield f"the Blueprint has no http.auth: {function.http.auth}"
     if function.http is not None and function.http.throttle is not None:
         yield "it has no http.throttle"
+    if function.http is not None and function.http.domain is not None:
+        yield "it has no http.domain"
     if package.bytes > DIRECT_UPLOAD:
         yield f"it uploads {DIRECT_UPLOAD >> 20} MB at most, and the package has {package.bytes >> 20} MB"
     if not all(model.bundled for model in function.models) and not deployment.store.startswith("s3://"):
@@ -179,7 +181,7 @@ def _problems(deployment: Deployment, function: Function, package: Package) -> I
     if deployment.aws != Aws():
         yield "aws.vpc, aws.kms and aws.permissions_boundary are not for its roles"
     if any(isinstance(value, Secret) for value in function.environment.values()):
-        yield "it has no secrets in the environment"
+        yield "it has no secrets in the environment: its command imports the app and may not read them"
     name = _function_name(deployment, function)
     if len(name) > names.FUNCTION_NAME_LENGTH:
         yield f"the name {name} is longer than {names.FUNCTION_NAME_LENGTH} characters"
