@@ -14,7 +14,7 @@ from sls_ml import codegen, intent
 from sls_ml import package as packaging
 from sls_ml.conversion import Converted, convert, installed_runtime, locked
 from sls_ml.errors import ExternalError
-from sls_ml.intent.model import Deployment
+from sls_ml.intent.model import Deployment, Function, ModelRef
 from sls_ml.package.model import Package
 from sls_ml.provider import table
 from sls_ml.provider.base import (
@@ -29,6 +29,7 @@ from sls_ml.provider.base import (
     Upload,
 )
 from sls_ml.spec.model import LOCAL_STAGE, Project
+from sls_ml_runtime.follow import alias_key
 
 
 class Narrator(Protocol):
@@ -210,9 +211,11 @@ def draft(prepared: Prepared) -> Rendered:
 def apply(plan: Plan, deployer: Deployer, narrator: Narrator) -> StackOutputs:
     """Upload artifacts and packages, carry the plan out, and read where everything is found."""
     if not plan.changes.empty:
-        artifacts = _artifact_uploads(plan.prepared, deployer)
+        place = store(plan.prepared.project, deployer)
+        artifacts = [u for model in plan.prepared.models.values() for u in artifact_uploads(model, place)]
         packages = deployer.uploads(plan.rendered)
         narrator.follow(deployer.upload([*artifacts, *packages]), work="uploads")
+        _point(plan.prepared, deployer)
         narrator.follow(deployer.apply(plan.changes), work="resources", total=len(plan.changes.items))
     return deployer.outputs()
 
@@ -286,7 +289,7 @@ def address(prepared: Prepared, model: Converted, deployer: Deployer) -> str:
     """Where an artifact can be loaded from: the store, or on this machine the artifacts folder."""
     if prepared.project.stage == LOCAL_STAGE:
         return f"{model.folder.as_uri()}/"
-    return f"{_store(prepared, deployer)}/{model.name}/{model.digest}/"
+    return f"{store(prepared.project, deployer)}/{model.name}/{model.digest}/"
 
 
 def not_emulated(plan: Plan) -> tuple[tuple[str, str], ...]:
@@ -304,14 +307,35 @@ def stale_files(project: Project) -> list[PurePosixPath]:
     return list(codegen.check(prepared.sources, project.handlers_folder))
 
 
-def _artifact_uploads(prepared: Prepared, deployer: Deployer) -> Iterator[Upload]:
-    """Every file of every artifact, each manifest after the files that it lists."""
-    store = _store(prepared, deployer)
-    for model in prepared.models.values():
-        for file in [*sorted(model.manifest["files"]), "manifest.json"]:
-            yield Upload(model.folder / file, f"{store}/{model.name}/{model.digest}/{file}")
+def artifact_uploads(model: Converted, store: str) -> Iterator[Upload]:
+    """Every file of an artifact, the manifest after the files that it lists."""
+    for file in [*sorted(model.manifest["files"]), "manifest.json"]:
+        yield Upload(model.folder / file, f"{store}/{model.name}/{model.digest}/{file}")
 
 
-def _store(prepared: Prepared, deployer: Deployer) -> str:
-    spec = prepared.deployment.store
-    return deployer.store if spec == "auto" else spec.rstrip("/")
+def store(project: Project, deployer: Deployer) -> str:
+    """Where the artifacts of a project are kept, as a URI without a slash at its end."""
+    return deployer.store if project.store == "auto" else project.store.rstrip("/")
+
+
+def elsewhere(prepared: Prepared, deployer: Deployer) -> Iterator[tuple[str, str, str]]:
+    """Function, alias and digest, where an alias points to another artifact than what is deployed."""
+    for function, model, uri in _aliases(prepared, deployer):
+        alias = deployer.aliases.find(uri)
+        if function.follow is not None and alias is not None and alias.digest != model.digest:
+            yield function.name, function.follow.alias, alias.digest
+
+
+def _point(prepared: Prepared, deployer: Deployer) -> None:
+    """Make the aliases that are new: what is deployed is what they point to first."""
+    for _, model, uri in _aliases(prepared, deployer):
+        if deployer.aliases.find(uri) is None:
+            deployer.aliases.move(uri, model.digest, before=None)
+
+
+def _aliases(prepared: Prepared, deployer: Deployer) -> Iterator[tuple[Function, ModelRef, str]]:
+    for function in prepared.deployment.functions:
+        if function.follow is not None:
+            for model in function.models:
+                key = alias_key(model.name, function.follow.alias)
+                yield function, model, f"{store(prepared.project, deployer)}/{key}"

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sls_ml_runtime.artifact import Artifact
+    from sls_ml_runtime.follow import Follower
+    from sls_ml_runtime.serve import Model
 
     ObjectEvent = tuple[str, str, str, str | None, int]
 
@@ -91,13 +93,17 @@ def boot(folder: str, hooks: ModuleType | None = None) -> Service:
         config = json.load(file)
     try:
         begun = perf_counter()
-        artifacts = _open_all(folder, config["models"])
+        follower, followed = _follow(folder, config)
+        pinned = {name: model for name, model in config["models"].items() if name not in followed}
+        artifacts = {name: model.artifact for name, model in followed.items()} | _open_all(folder, pinned)
         opened = perf_counter()
-        loaded = {
+        loaded = {name: model.engine for name, model in followed.items()} | {
             name: engines.load(artifacts[name], engine=model["engine"], threads=threads())
-            for name, model in config["models"].items()
+            for name, model in pinned.items()
         }
         service = Service(config, artifacts, loaded, hooks)
+        if follower is not None:
+            follower.keep(service)
         ready = perf_counter()
         service.warm()
         phases = {"open": opened - begun, "load": ready - opened, "first": perf_counter() - ready}
@@ -106,6 +112,16 @@ def boot(folder: str, hooks: ModuleType | None = None) -> Service:
         write_failed_init(config["project"], config["function"], error)
         raise
     return service
+
+
+def _follow(folder: str, config: dict[str, Any]) -> tuple[Follower | None, dict[str, Model]]:
+    """Who keeps the models at what an alias points to, where config.json names one, and what it found now."""
+    if not config.get("follow"):
+        return None, {}
+    from sls_ml_runtime.follow import Follower
+
+    follower = Follower(config, folder, threads())
+    return follower, follower.first()
 
 
 def _open_all(folder: str, models: dict[str, Any]) -> dict[str, Artifact]:

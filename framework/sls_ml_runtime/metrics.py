@@ -125,6 +125,16 @@ def write_failed_init(project: str, function: str, error: Exception) -> None:
     sys.stdout.flush()
 
 
+def write_failed_follow(project: str, function: str, model: str, alias: str, error: Exception) -> None:
+    """Count an alias that cannot be followed, and say why in a line of its own."""
+    now = int(time() * 1000)
+    facts = {"model": model, "follow": alias, "error": type(error).__name__, "reason": str(error)}
+    line = {"timestamp": now, "level": "ERROR", "message": "the alias cannot be followed", **facts}
+    emf = document(stage_namespace(project), {"function": function}, {"follow_failed": 1}, facts, now)
+    sys.stdout.write(f"{_encode(line)}\n{_encode(emf)}\n")
+    sys.stdout.flush()
+
+
 def _frames(error: Exception) -> list[str]:
     """Where an exception came from, innermost last: file, line and function; never its message."""
     frames = []

@@ -66,12 +66,24 @@ class Bucket:
                 for future in waiting:
                     future.cancel()
 
+    def read_if_changed(self, key: str, etag: str | None) -> tuple[str, bytes] | None:
+        """ETag and bytes of a small object; None where it still has this ETag.
+
+        Raises:
+            StoreError: The object cannot be had.
+        """
+        status, answered, body = self._answer(key, {"if-none-match": etag} if etag else {})
+        return None if status == 304 else (answered["etag"], body)
+
     def close(self) -> None:
         """Close the connections that are kept for the next request."""
         while self._idle:
             self._idle.pop().close()
 
     def _get(self, key: str, headers: Mapping[str, str]) -> bytes:
+        return self._answer(key, headers)[2]
+
+    def _answer(self, key: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         path = self._path + quote(self._prefix + key, safe="/~")
         failure = ""
         for attempt in range(ATTEMPTS):
@@ -97,8 +109,8 @@ class Bucket:
                 failure = f"{type(error).__name__}: {error}"
                 continue
             self._idle.append(connection)
-            if status in {200, 206}:
-                return body
+            if status in {200, 206, 304}:
+                return status, answered, body
             if status not in signing.TRANSIENT:
                 raise self._refused(status, answered, key)
             failure = f"status {status}"

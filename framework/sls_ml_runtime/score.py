@@ -112,6 +112,7 @@ def score_object(scorer: Scorer, read: Read, results: Results, source: Source) -
         Superseded: The object was replaced or deleted since the event.
         ResultsDiffer: A result is there with other bytes.
     """
+    scorer.begin()
     folder = f"{source.key}/{source.etag or source.version}-{scorer.digest[:12]}"
     done = results.get(f"{folder}/manifest.json")
     if done is not None:

@@ -41,16 +41,26 @@ class Scorer:
 
     def __init__(self, service: Service, *, release: str) -> None:
         settings = service.config["objects"]
-        (self._model,) = service.models.values()
         self._service = service
-        self._inputs = [(field.name, field.dtype) for field in self._model.signature.inputs]
+        self._release = release
         self._join: list[str] = settings["join"]
+        self.runtime: str = service.config["runtime"]["version"]
+        self.max_rejected: float = settings["max_rejected"]
+        self._take()
+
+    def begin(self) -> None:
+        """Settle the model for one object: where an alias is followed, what it points to now."""
+        if self._service.follower is not None:
+            self._service.follower.object()
+            self._take()
+
+    def _take(self) -> None:
+        (self._model,) = self._service.models.values()
+        self._inputs = [(field.name, field.dtype) for field in self._model.signature.inputs]
         self.name = self._model.artifact.name
         self.columns = self._join + csv_rows.output_columns(self._model.artifact.manifest)
         self.digest = self._model.artifact.digest
-        self.runtime: str = service.config["runtime"]["version"]
-        self.max_rejected: float = settings["max_rejected"]
-        made_by = [release, self.digest, self.columns, service.config["runtime"]["digest"]]
+        made_by = [self._release, self.digest, self.columns, self._service.config["runtime"]["digest"]]
         self.made_by = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()
         twice = {name for name in self.columns if self.columns.count(name) > 1}
         if twice:

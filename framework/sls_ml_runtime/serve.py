@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sls_ml_runtime.artifact import Artifact
     from sls_ml_runtime.dialects.table import Operation, WriteRefusal
     from sls_ml_runtime.engines.table import InferenceEngine
+    from sls_ml_runtime.follow import Follower
     from sls_ml_runtime.signature import Columns
 
     Rows = Sequence[Mapping[str, Any]]
@@ -70,6 +71,17 @@ class Model:
         if isinstance(given, list):
             return self.signature.columns_from_rows(given)
         return self.signature.columns_from_table(given)  # type: ignore[arg-type]
+
+    def warm(self) -> None:
+        """Predict an example row, without hooks, so that the first request is warm.
+
+        Raises:
+            Refusal: The example does not fit its own signature.
+            EngineError: The engine fails on it.
+        """
+        example = plain.parse_json(plain.write_json(self.artifact.manifest["example"][:1]))
+        if example:
+            plain.write_json(self.predict(self.columns(example)))
 
 
 class Call:
@@ -227,6 +239,7 @@ class Service:
         config: As given.
         models: Model name to `Model`.
         init: Milliseconds of the phases of the start, filled by `aws.boot`.
+        follower: Keeps the models at what an alias points to, where config.json says so.
     """
 
     def __init__(
@@ -245,7 +258,9 @@ class Service:
         self.cors: list[str] = http.get("cors", [])
         self.before: Callable[[Any], Any] | None = getattr(hooks, "before", None)
         self.after: Callable[[Any], Any] | None = getattr(hooks, "after", None)
-        self._routes = self._expand((*ROUTES, PAGE) if http.get("page") else ROUTES)
+        self.follower: Follower | None = None
+        self._table = (*ROUTES, PAGE) if http.get("page") else ROUTES
+        self._routes = self._expand(self._table)
 
     @property
     def version(self) -> str:
@@ -277,6 +292,8 @@ class Service:
             body: The body as sent; ``content-encoding: gzip`` is understood.
         """
         started = perf_counter()
+        if self.follower is not None:
+            self.follower.request()
         while "//" in path:
             path = path.replace("//", "/")
         path = path.rstrip("/") or "/"
@@ -369,16 +386,14 @@ class Service:
                 reply.headers["content-encoding"] = "gzip"
 
     def warm(self) -> None:
-        """Predict an example row with every model, without hooks, so that the first request is warm.
-
-        Raises:
-            Refusal: The example does not fit its own signature.
-            EngineError: The engine fails on it.
-        """
+        """Warm every model, as `Model.warm`."""
         for model in self.models.values():
-            example = plain.parse_json(plain.write_json(model.artifact.manifest["example"][:1]))
-            if example:
-                plain.write_json(model.predict(model.columns(example)))
+            model.warm()
+
+    def replace(self, name: str, model: Model) -> None:
+        """Let another model answer from the next request on; requests under way keep theirs."""
+        self.models = {**self.models, name: model}
+        self._routes = self._expand(self._table)
 
 
 def _unquoted(path: str) -> str:

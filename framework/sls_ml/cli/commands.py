@@ -15,6 +15,7 @@ from sls_ml.cli import (
     estimating,
     making,
     measuring,
+    promoting,
     starting,
     trusting,
     using,
@@ -44,7 +45,14 @@ for _group, _commands in (
     ("Build", (making.convert, making.inspect, making.generate, making.package)),
     (
         "Deploy",
-        (deploying.bootstrap, deploying.plan, deploying.deploy, deploying.announce, deploying.destroy),
+        (
+            deploying.bootstrap,
+            deploying.plan,
+            deploying.deploy,
+            promoting.promote,
+            deploying.announce,
+            deploying.destroy,
+        ),
     ),
     ("Use", (using.invoke, using.score, using.status, estimating.estimate)),
     ("Watch", (watching.logs, watching.metrics, watching.releases, watching.rollback)),

@@ -21,6 +21,7 @@ from sls_ml.intent.model import (
     Function,
     Grant,
     Place,
+    ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
@@ -113,6 +114,8 @@ def deploy(
             raise typer.Exit(2)
         output.step(f"deploying to {spec.stage}")
     outputs = story.apply(planned, deployer, output)
+    for function, alias, digest in story.elsewhere(planned.prepared, deployer):
+        output.warn(f"{function} serves {digest[:12]}, to which {alias} points: `sls-ml promote` moves it")
     output.document(_deployed(planned, outputs, deployer))
     if not json:
         _show_outputs(output, planned, outputs)
@@ -250,19 +253,22 @@ def _granted(grant: Grant) -> str:
     """A permission of a function's role, in words."""
     match grant:
         case ReadModel(model):
-            return f"read the artifacts of {model}"
+            words = f"read the artifacts of {model}"
+        case ReadAlias(model, alias):
+            words = f"read where the alias {alias} of {model} points"
         case WriteLogs():
-            return "write its own log"
+            words = "write its own log"
         case ReadObjects(place):
-            return f"read {_placed(place)}"
+            words = f"read {_placed(place)}"
         case WriteObjects(place):
-            return f"write {_placed(place)}, and read what it wrote"
+            words = f"write {_placed(place)}, and read what it wrote"
         case ReceiveMessages():
-            return "take messages from its own queue"
+            words = "take messages from its own queue"
         case ReadSecret(name):
-            return f"read the secret {name}"
+            words = f"read the secret {name}"
         case _:
             assert_never(grant)
+    return words
 
 
 def _placed(place: Place) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sls_ml import deploy as story
+from sls_ml import promotion
 from sls_ml.cli.choosing import known, model_of
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption
@@ -108,7 +109,7 @@ def score(
     with output.working(f"uploading {len(content):,} bytes"):
         stored = operations.put_object(found.input + file.name, content)
     output.note(f"uploaded {len(content):,} bytes to {found.input}")
-    digest = locked(spec)[spec.functions[function].model_names[0]].digest
+    digest = promotion.served(spec, function)
     key = found.input.partition("://")[2].partition("/")[2] + file.name
     results = f"{found.output}{key}/{stored}-{digest[:12]}/"
     with output.working("waiting for the function") as show:
@@ -151,7 +152,19 @@ def status(*, project: ProjectOption = HERE, stage: StageOption = None, json: Js
         }
         for name, found in outputs.functions.items()
     }
-    output.document({"stage": spec.stage, "provider": spec.provider, "functions": functions})
+    aliases = [
+        {
+            "function": each.followed.function,
+            "model": each.followed.model,
+            "alias": each.followed.alias,
+            "digest": each.digest,
+            "packaged": each.followed.digest,
+        }
+        for each in promotion.pointing(spec, deployer)
+    ]
+    output.document(
+        {"stage": spec.stage, "provider": spec.provider, "functions": functions, "aliases": aliases}
+    )
     if not json:
         output.table(
             ("function", "version", "package", "reached at"),
@@ -160,6 +173,20 @@ def status(*, project: ProjectOption = HERE, stage: StageOption = None, json: Js
                 for name, each in functions.items()
             ),
         )
+        if aliases:
+            output.say()
+            output.table(
+                ("function", "follows", "serves", "in the package"),
+                (
+                    (
+                        each["function"],
+                        f"{each['alias']} of {each['model']}",
+                        (each["digest"] or "nothing")[:12],
+                        (each["packaged"] or "")[:12],
+                    )
+                    for each in aliases
+                ),
+            )
 
 
 def _found(spec: Project, function: str) -> FunctionOutputs:

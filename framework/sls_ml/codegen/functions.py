@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import sls_ml
 from sls_ml.intent.model import Deployment, Function
 from sls_ml.runtime_tree import RUNTIME, runtime_digest, runtime_files
+from sls_ml_runtime.follow import signature
 
 USERS_OWN = frozenset({"app.py", "hooks.py"})
 """The files of a function that are the user's: written when they are missing, and never looked at again."""
@@ -112,7 +113,16 @@ def config(deployment: Deployment, function: Function, runtime: Mapping[str, str
             "max_rejected": batch.max_rejected,
         },
         "runtime": dict(runtime),
+        **_followed(function),
     }
+
+
+def _followed(function: Function) -> dict[str, Any]:
+    """The alias that a function follows, and the signatures that what it points to must have."""
+    if function.follow is None:
+        return {}
+    signatures = {model.name: signature(model.manifest) for model in function.models}
+    return {"follow": {**function.follow.model_dump(), "signatures": signatures}}
 
 
 def _json(value: Mapping[str, Any]) -> str:

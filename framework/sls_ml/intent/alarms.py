@@ -172,6 +172,22 @@ def _failed_starts() -> Alarm:
     )
 
 
+def failed_follows() -> Alarm:
+    """The alarm of a function that follows an alias."""
+    return Alarm(
+        Measure("failed_follows", "sum"),
+        0,
+        seconds=300,
+        periods=1,
+        breaching=1,
+        missing="fine",
+        release=False,
+        what="the alias that the function follows points to what it cannot serve; the model before answers",
+        mend="Read the reason in the log (the alias cannot be followed); move the alias, or deploy.",
+        anchor="failed-follows",
+    )
+
+
 def _percent(share: float) -> str:
     return f"{share * 100:g} %"
 

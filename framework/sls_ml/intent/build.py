@@ -16,6 +16,7 @@ from sls_ml.intent.model import (
     Grant,
     ModelRef,
     Place,
+    ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
@@ -122,11 +123,12 @@ def _function(
         environment=spec.environment,
         grants=tuple(_grants(models, batch, spec)),
         log_retention=LOG_RETENTION,
-        alarms=tuple(watched),
+        alarms=(*watched, *([alarms.failed_follows()] if spec.followed else [])),
         charts=alarms.charts(batch),
         start_reason=start.reason,
         requirements=spec.requirements,
         traffic=spec.traffic,
+        follow=spec.followed,
     )
 
 
@@ -197,6 +199,8 @@ def _grants(models: tuple[ModelRef, ...], batch: Batch | None, spec: FunctionSpe
     yield WriteLogs()
     for model in models:
         yield ReadModel(model.name)
+        if spec.followed is not None:
+            yield ReadAlias(model.name, spec.followed.alias)
     if batch is not None:
         yield ReceiveMessages()
         yield ReadObjects(batch.source)

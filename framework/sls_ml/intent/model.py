@@ -10,6 +10,7 @@ from sls_ml.spec.model import (
     Architecture,
     Aws,
     Concurrency,
+    Follow,
     Http,
     ProviderName,
     PythonVersion,
@@ -70,6 +71,14 @@ class ReadModel:
 
 
 @dataclass(frozen=True)
+class ReadAlias:
+    """Read where one alias of a model points."""
+
+    model: str
+    alias: str
+
+
+@dataclass(frozen=True)
 class WriteLogs:
     """Write to the function's own log group."""
 
@@ -100,13 +109,14 @@ class ReadSecret:
     name: str
 
 
-Grant = ReadModel | WriteLogs | ReadObjects | WriteObjects | ReceiveMessages | ReadSecret
+Grant = ReadModel | ReadAlias | WriteLogs | ReadObjects | WriteObjects | ReceiveMessages | ReadSecret
 
 Signal = Literal[
     "cold_starts",
     "concurrency",
     "dead_letters",
     "failed",
+    "failed_follows",
     "failed_starts",
     "init",
     "latency",
@@ -204,6 +214,7 @@ class Function:
     start_reason: str = ""
     requirements: tuple[str, ...] = ()
     traffic: Traffic | None = None
+    follow: Follow | None = None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,6 @@ def _function_keys(function: Function) -> Iterator[str]:
     asked = [
         (function.schedule is not None, "schedule"),
         (function.package != "zip", f"package: {function.package} (only zip)"),
-        (function.follow is not None, "follow"),
     ]
     if function.style == "chalice":
         asked += [

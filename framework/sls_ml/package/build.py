@@ -119,6 +119,7 @@ def _runtime(runtime: Path, settings: Settings) -> tuple[list[Source], list[Pack
             settings.engines,
             scores=settings.scores,
             fetches=settings.fetches,
+            follows=settings.follows,
             page=settings.page,
         )
         if why is None:

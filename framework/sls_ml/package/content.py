@@ -47,7 +47,8 @@ class Settings:
     Attributes:
         engines: The engines of its models.
         bundled: The models that ride in the package.
-        fetches: Whether there are others, which it fetches when it starts.
+        fetches: Whether there are others, which it fetches when it starts or is told to follow.
+        follows: Whether it follows an alias.
         scores: Whether it scores objects; else it answers requests.
         page: Whether it serves a page about its models.
         runtime_digest: The runtime that it was generated for.
@@ -56,6 +57,7 @@ class Settings:
     engines: frozenset[EngineName]
     bundled: tuple[Bundled, ...]
     fetches: bool
+    follows: bool
     scores: bool
     page: bool
     runtime_digest: str
@@ -80,7 +82,8 @@ def settings(source: Path) -> Settings:
                 for name, model in sorted(models.items())
                 if model["bundled"]
             ),
-            fetches=not all(model["bundled"] for model in models.values()),
+            fetches="follow" in config or not all(model["bundled"] for model in models.values()),
+            follows="follow" in config,
             scores=config["kind"] == "objects",
             page=bool((config["http"] or {}).get("page")),
             runtime_digest=config["runtime"]["digest"],

@@ -82,7 +82,7 @@ def reason(path: str, engines: Collection[EngineName]) -> str | None:
 
 
 def unused(
-    path: str, engines: Collection[EngineName], *, scores: bool, fetches: bool, page: bool
+    path: str, engines: Collection[EngineName], *, scores: bool, fetches: bool, follows: bool, page: bool
 ) -> str | None:
     """Why a file of the runtime is left out of a function's package; None to keep it.
 
@@ -90,7 +90,8 @@ def unused(
         path: The path below the runtime's folder.
         engines: The engines of the function's models.
         scores: Whether the function scores objects.
-        fetches: Whether it fetches models when it starts.
+        fetches: Whether it fetches models.
+        follows: Whether it follows an alias.
         page: Whether it serves a page about its models.
     """
     for patterns, needed, why in (
@@ -99,6 +100,7 @@ def unused(
         (("engines/ort_python.py",), "ort_python" in engines, "no model runs on this engine"),
         (("score.py", "scorer.py", "aws_objects.py"), scores, "the function scores no objects"),
         (("fetch.py",), fetches, "the models ride in the package"),
+        (("follow.py",), follows, "the function follows no alias"),
         (("s3.py",), scores or fetches, "the function reads nothing from S3"),
         (("page.py", "page.html"), page, "the function serves no page"),
     ):

@@ -134,6 +134,36 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Alias:
+    """Where an alias of a model points: a digest, the one before, and the ETag of exactly this state."""
+
+    digest: str
+    previous: str | None
+    etag: str
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A deployed function that follows an alias, with the model in its package.
+
+    Attributes:
+        function: The function's name in the spec.
+        model: The model's name in the spec.
+        alias: The alias.
+        digest: Digest of the model in the package, 64 hex digits.
+        engine: The engine in the package.
+        seconds: After how long the function looks where the alias points.
+    """
+
+    function: str
+    model: str
+    alias: str
+    digest: str
+    engine: str
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Answer:
     """What an endpoint answered; header names are in lower case."""
 
@@ -204,6 +234,19 @@ class Operations(Protocol):
         """A shell line that sends a request; it holds no credentials, only the variables that do."""
 
 
+class Aliases(Protocol):
+    """The aliases of models in the store."""
+
+    def find(self, uri: str) -> Alias | None:
+        """An alias as it stands, or None."""
+
+    def move(self, uri: str, digest: str, *, before: Alias | None) -> None:
+        """Point an alias to a digest, unless somebody moved it since it was looked at."""
+
+    def manifest(self, uri: str) -> bytes | None:
+        """The bytes of a manifest in the store, or None."""
+
+
 class Deployer(Protocol):
     """The effects: everything that talks to the provider."""
 
@@ -231,6 +274,13 @@ class Deployer(Protocol):
 
     def outputs(self) -> StackOutputs:
         """Where the deployed functions are found."""
+
+    @property
+    def aliases(self) -> Aliases:
+        """The aliases of models in the store."""
+
+    def followed(self) -> Sequence[Followed]:
+        """What the deployed functions follow; nothing where nothing is deployed."""
 
     def releases(self) -> Sequence[Release]:
         """Every published release of every function, newest first."""

@@ -221,6 +221,13 @@ _Requirement = Annotated[
 ]
 
 
+class Follow(_Model):
+    """An alias of the model to serve without a deploy, and after how many seconds to look where it points."""
+
+    alias: Name
+    seconds: int = Field(default=30, ge=1, le=3600)
+
+
 class Function(_Model):
     """One deployed function: what it serves, how it is reached, how large it is.
 
@@ -244,7 +251,12 @@ class Function(_Model):
     style: Literal["function", "chalice"] = "function"
     environment: dict[str, str | Secret] = {}
     requirements: tuple[_Requirement, ...] = ()
-    follow: str | None = None
+    follow: Name | Follow | None = None
+
+    @property
+    def followed(self) -> Follow | None:
+        """What is followed, in full."""
+        return Follow(alias=self.follow) if isinstance(self.follow, str) else self.follow
 
     @property
     def model_names(self) -> tuple[str, ...]:

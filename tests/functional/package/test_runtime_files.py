@@ -23,7 +23,7 @@ def test_a_function_brings_the_runtime_that_it_uses(make: Callable[..., Any]) ->
     assert left["sls_ml_runtime/engines/ort_capi.py"] == "no model runs on this engine"
     assert left["sls_ml_runtime/score.py"] == "the function scores no objects"
     assert left["sls_ml_runtime/page.html"] == "the function serves no page"
-    assert {"sls_ml_runtime/s3.py", "sls_ml_runtime/fetch.py"} <= left.keys()
+    assert {f"sls_ml_runtime/{name}.py" for name in ("s3", "fetch", "follow")} <= left.keys()
     # THEN nothing is in both, bytecode included
     assert not {path.rpartition("/")[2].removesuffix(".py") for path in left} & {
         path.rpartition("/")[2].partition(".")[0] for path in names if path.endswith(".pyc")
@@ -36,6 +36,7 @@ def test_a_function_brings_the_runtime_that_it_uses(make: Callable[..., Any]) ->
         ("engines/ort_python.py", {"engines": {"ort_python"}}),
         ("engines/lite_ops/trees.py", {"engines": {"lite"}}),
         ("fetch.py", {"fetches": True}),
+        ("follow.py", {"follows": True}),
         ("s3.py", {"fetches": True}),
         ("s3.py", {"scores": True}),
         ("scorer.py", {"scores": True}),
@@ -47,5 +48,5 @@ def test_a_function_brings_the_runtime_that_it_uses(make: Callable[..., Any]) ->
 def test_what_a_function_uses_stays(path: str, settings: dict[str, Any]) -> None:
     # GIVEN a function that uses a file THEN there is no reason to leave it out
     unused: Callable[..., str | None] = prune.unused
-    asked = {"engines": set(), "scores": False, "fetches": False, "page": False} | settings
+    asked = {"engines": set(), "scores": False, "fetches": False, "follows": False, "page": False} | settings
     assert unused(path, asked.pop("engines"), **asked) is None

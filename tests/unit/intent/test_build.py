@@ -14,6 +14,7 @@ from sls_ml.intent import build
 from sls_ml.intent.model import (
     Alarm,
     Place,
+    ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
@@ -139,7 +140,6 @@ def test_functions_must_not_feed_a_circle() -> None:
             {},
             "observability: powertools with style: chalice",
         ),
-        ({"predict": {"model": "credit", "http": {}, "follow": "live"}}, {}, "follow"),
         ({"score": {"model": "credit", "objects": {}, "observability": "native"}}, {}, "observability"),
         ({"score": {"model": "credit", "objects": {"format": "parquet"}}}, {}, "objects.format: parquet"),
         ({"score": {"model": "credit", "schedule": "rate(1 day)"}}, {}, "schedule"),
@@ -153,6 +153,19 @@ def test_keys_not_carried_out_are_refused_by_name(
     with pytest.raises(UnsupportedError) as caught:
         build(project(functions, **keys), {"credit": manifest()})
     assert named in caught.value.what
+
+
+@pytest.mark.parametrize("follow", ["champion", {"alias": "champion", "seconds": 60}])
+def test_a_function_may_read_the_alias_that_it_follows(follow: Any) -> None:
+    # GIVEN a function that follows an alias, in short or in full
+    functions = {"predict": {"model": "credit", "http": {}, "follow": follow}}
+    # WHEN the project is decided
+    (function,) = build(project(functions), {"credit": manifest()}).functions
+    # THEN it may read exactly that alias, and its alarms tell when it cannot be followed
+    assert ReadAlias("credit", "champion") in function.grants
+    assert "failed_follows" in {alarm.measure.signal for alarm in function.alarms}
+    assert function.follow is not None
+    assert function.follow.seconds == (30 if follow == "champion" else 60)
 
 
 def test_a_function_may_read_the_secrets_that_it_names() -> None:

@@ -16,6 +16,7 @@ from sls_ml.intent.model import (
     Grant,
     ModelRef,
     Place,
+    ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
@@ -24,7 +25,19 @@ from sls_ml.intent.model import (
     WriteObjects,
 )
 from sls_ml.package.model import Package
-from sls_ml.spec.model import Alarms, Aws, Canary, Concurrency, Domain, Http, Jwt, Rollout, Secret, Throttle
+from sls_ml.spec.model import (
+    Alarms,
+    Aws,
+    Canary,
+    Concurrency,
+    Domain,
+    Follow,
+    Http,
+    Jwt,
+    Rollout,
+    Secret,
+    Throttle,
+)
 
 EXAMPLE = [{"age": 41, "city": "Bern"}, {"age": 27, "city": 'Zürich "Nord"'}]
 
@@ -50,6 +63,8 @@ def function(name: str = "predict", **changed: Any) -> Function:
     if batch:
         grants += [ReceiveMessages(), ReadObjects(batch.source), WriteObjects(batch.target)]
     grants += [ReadSecret(value.secret) for value in environment.values() if isinstance(value, Secret)]
+    if follow := changed.get("follow"):
+        grants += [ReadAlias(each.name, follow.alias) for each in models]
     timeout = 300 if batch else 10
     limits = changed.get("concurrency", Concurrency())
     spec: Alarms = changed.pop("alarms", Alarms())
@@ -65,7 +80,7 @@ def function(name: str = "predict", **changed: Any) -> Function:
         "observability": "powertools" if batch else "native",
         "style": "function",
         "log_retention": 30,
-        "alarms": tuple(watched),
+        "alarms": (*watched, *([alarms.failed_follows()] if follow else [])),
         "charts": alarms.charts(batch),
         **changed,
     }
@@ -173,6 +188,11 @@ DEPLOYMENTS: dict[str, Deployment] = {
                 "permissions_boundary": "arn:aws:iam::aws:policy/PowerUserAccess",
             }
         ),
+    ),
+    "follow": deployment(
+        function(models=(model("credit"), model("churn")), follow=Follow(alias="champion")),
+        function("score", batch=OWN, follow=Follow(alias="nightly", seconds=600)),
+        rollout=Rollout(canary=Canary(percent=10, minutes=5)),
     ),
     "http": deployment(function()),
     "http-public": deployment(

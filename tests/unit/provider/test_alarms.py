@@ -19,8 +19,8 @@ import pytest
 
 from sls_ml.intent.model import Place
 from sls_ml.provider.aws import render
-from sls_ml.spec.model import Alarms, Concurrency
-from sls_ml_runtime.metrics import Metrics, write_failed_init
+from sls_ml.spec.model import Alarms, Concurrency, Follow
+from sls_ml_runtime.metrics import Metrics, write_failed_follow, write_failed_init
 from sls_ml_runtime.serve import Reply
 
 ROOT = Path(__file__).parents[3]
@@ -98,7 +98,9 @@ def alarms(make: Any) -> dict[str, dict[str, Any]]:
     """Properties of every alarm of an endpoint and a batch function, by logical id."""
     own = make.scoring(Place(None, "score/in/"), Place(None, "score/out/"))
     deployment = make.deployment(
-        make.function(alarms=Alarms(p99=200), concurrency=Concurrency(reserved=10)),
+        make.function(
+            alarms=Alarms(p99=200), concurrency=Concurrency(reserved=10), follow=Follow(alias="champion")
+        ),
         make.function("score", batch=own),
     )
     packages = {name: make.package(name) for name in ("predict", "score")}
@@ -204,6 +206,7 @@ def test_metrics_are_those_that_functions_write(
     Metrics(service).write(Reply(200, {}, b""), alias="live", request_id="1")
     for function in ("predict", "score"):
         write_failed_init("credit-risk", function, ValueError("no artifact"))
+        write_failed_follow("credit-risk", function, "credit", "champion", ValueError("no alias"))
     written = set()
     for line in capsys.readouterr().out.splitlines():
         emf = json.loads(line)

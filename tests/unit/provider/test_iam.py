@@ -11,6 +11,7 @@ from sls_ml.intent.model import (
     Deployment,
     Grant,
     Place,
+    ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
@@ -29,6 +30,10 @@ GRANTS: dict[Grant, tuple[list[str], Any]] = {
         {"Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/fn:*"},
     ),
     ReadModel("credit"): (["s3:GetObject"], {"Fn::Sub": "arn:${AWS::Partition}:s3:::store/models/credit/*"}),
+    ReadAlias("credit", "champion"): (
+        ["s3:GetObject"],
+        {"Fn::Sub": "arn:${AWS::Partition}:s3:::store/models/_aliases/credit/champion"},
+    ),
     ReceiveMessages(): (
         [
             "sqs:ChangeMessageVisibility",

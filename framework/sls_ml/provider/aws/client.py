@@ -29,7 +29,7 @@ from botocore.exceptions import (
 from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError
 
-from sls_ml.errors import ApplyError, ExternalError, SlsMlError
+from sls_ml.errors import ApplyError, ExternalError, SlsMlError, UsageError
 from sls_ml.provider.aws import names
 from sls_ml.provider.base import Target
 
@@ -168,6 +168,19 @@ class Client:
                 {name.lower(): value for name, value in answer.headers.items()},
                 answer.content,
             )
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of an ``s3://`` URI.
+
+    Raises:
+        UsageError: The URI has another scheme.
+    """
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise UsageError(f"{uri} is not an s3:// URI", code="not-s3")
+    return bucket, key
 
 
 @contextmanager

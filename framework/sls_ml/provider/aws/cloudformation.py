@@ -17,6 +17,9 @@ PARTITION = "${AWS::Partition}"
 FUNCTION_METADATA: Final = "sls-ml:function"
 """Metadata key of a resource that belongs to one function: a rollback exchanges exactly these."""
 
+FOLLOW_METADATA: Final = "sls-ml:follow"
+"""Metadata key of a function that follows an alias: the alias, and what is in the package."""
+
 
 def ref(logical_id: str) -> Value:
     """The physical id of another resource."""

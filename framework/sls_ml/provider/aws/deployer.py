@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sls_ml.errors import ApplyError, ExternalError, UsageError
-from sls_ml.provider.aws import bootstrap, cloudformation, names, rollback
-from sls_ml.provider.aws.client import Client, MissingError, translated
+from sls_ml.provider.aws import aliases, bootstrap, cloudformation, names, rollback
+from sls_ml.provider.aws.client import Client, MissingError, split_uri, translated
 from sls_ml.provider.aws.render import with_digest
 from sls_ml.provider.aws.stacks import Stack, Stacks
 from sls_ml.provider.base import (
     Changes,
+    Followed,
     FunctionOutputs,
     Progress,
     Release,
@@ -133,6 +134,18 @@ class AwsDeployer:
             },
             digest=stack.digest,
         )
+
+    @property
+    def aliases(self) -> aliases.AwsAliases:
+        """The aliases of models in the store."""
+        return aliases.AwsAliases(self._client)
+
+    def followed(self) -> Sequence[Followed]:
+        """What the deployed functions follow; nothing where nothing is deployed."""
+        stack = self._stacks.find(self._name())
+        if stack is None or stack.status == "REVIEW_IN_PROGRESS":
+            return []
+        return list(aliases.followed(json.loads(self._stacks.template(stack.name))))
 
     def releases(self) -> Sequence[Release]:
         """Every published version of every function: functions in the spec's order, newest version first."""
@@ -273,19 +286,6 @@ class AwsDeployer:
                 if rollback.holds(json.loads(body), version_id):
                     return body
         return None
-
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of an ``s3://`` URI.
-
-    Raises:
-        UsageError: The URI has another scheme.
-    """
-    scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not bucket:
-        raise UsageError(f"{uri} is not an s3:// URI", code="not-s3")
-    return bucket, key
 
 
 def _functions(stack: Stack) -> list[str]:

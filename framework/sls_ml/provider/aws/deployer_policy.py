@@ -88,7 +88,7 @@ def deploy(
         region: The region it is deployed to.
         account: Twelve digits; None for a policy that fits any account.
     """
-    modules = ("client", "stacks", "deployer", "operations")
+    modules = ("client", "stacks", "deployer", "operations", "aliases")
     return _documents(f"{stack}-deploy", _statements(template, stack, region, account, modules))
 
 
@@ -242,7 +242,7 @@ def _of_names(bodies: Mapping[str, Mapping[str, Any]], stack: str) -> Iterator[t
 
 
 def _of_roles(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Which roles are passed to whom, what bounds them, and which models they read."""
+    """Which roles are passed to whom, what bounds them, and which models and aliases they read."""
     for body in bodies.get("AWS::IAM::Role", {}).values():
         for trust in body["AssumeRolePolicyDocument"]["Statement"]:
             yield f"{trust['Principal']['Service'].partition('.')[0]}_roles", body["RoleName"]
@@ -250,8 +250,9 @@ def _of_roles(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, st
             yield "boundary", body["PermissionsBoundary"]
         for policy in body["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
-                if statement["Sid"].startswith("ReadModel"):
-                    yield "models", statement["Resource"].partition(":::")[2]
+                for begin, variable in (("ReadModel", "models"), ("ReadAlias", "aliases")):
+                    if statement["Sid"].startswith(begin):
+                        yield variable, statement["Resource"].partition(":::")[2]
 
 
 def _of_functions(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal, assert_never
 from sls_ml.intent.model import (
     Grant,
     Place,
+    ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
@@ -28,6 +29,7 @@ from sls_ml.provider.aws.cloudformation import (
     resource,
     sub,
 )
+from sls_ml_runtime.follow import alias_key
 
 POLICY_VERSION = "2012-10-17"
 
@@ -86,13 +88,8 @@ def statement(grant: Grant, scope: Scope) -> Statement:
     match grant:
         case WriteLogs():
             return write_logs(scope.log_group)
-        case ReadModel(model):
-            return Statement(
-                sid=f"ReadModel{names.logical_id(model)}",
-                actions=("s3:GetObject",),
-                resource=sub(f"arn:{PARTITION}:s3:::{scope.store}/{model}/*"),
-                reason="All releases of the model: two of them share the role during a rollback.",
-            )
+        case ReadModel() | ReadAlias():
+            return _read_store(grant, scope.store)
         case ReceiveMessages():
             return Statement(
                 sid="ReceiveMessages",
@@ -128,6 +125,23 @@ def statement(grant: Grant, scope: Scope) -> Statement:
             )
         case _:
             assert_never(grant)
+
+
+def _read_store(grant: ReadModel | ReadAlias, store: str) -> Statement:
+    name = names.logical_id(grant.model)
+    if isinstance(grant, ReadModel):
+        return Statement(
+            sid=f"ReadModel{name}",
+            actions=("s3:GetObject",),
+            resource=sub(f"arn:{PARTITION}:s3:::{store}/{grant.model}/*"),
+            reason="All releases of the model: two of them share the role during a rollback.",
+        )
+    return Statement(
+        sid=f"ReadAlias{name}",
+        actions=("s3:GetObject",),
+        resource=sub(f"arn:{PARTITION}:s3:::{store}/{alias_key(grant.model, grant.alias)}"),
+        reason="It says which release of the model to serve; only who deploys or promotes may write it.",
+    )
 
 
 def _objects(place: Place) -> Value:

@@ -37,6 +37,7 @@ class Series:
 _OWN: Mapping[Signal, str] = {
     "cold_starts": "cold_start",
     "failed": "failed",
+    "failed_follows": "follow_failed",
     "failed_starts": "init_failed",
     "init": "init",
     "latency": "latency",
@@ -89,8 +90,8 @@ class Watch:
             return self._lambda(_LAMBDA[signal], statistic)
         if signal == "rejected" and self._function.batch:
             return self._own("rejected_rows", statistic)
-        # A start belongs to no alias yet when it fails.
-        return self._own(_OWN[signal], statistic, alias=signal != "failed_starts")
+        # A start belongs to no alias yet when it fails, nor does a look beside the requests.
+        return self._own(_OWN[signal], statistic, alias=signal not in {"failed_follows", "failed_starts"})
 
     def _share(self, measure: Measure) -> Series:
         if measure.signal == "failed":

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from sls_ml.errors import ExternalError
 from sls_ml.provider.aws import gateway, names
-from sls_ml.provider.aws.client import Client, translated
-from sls_ml.provider.aws.deployer import split_uri
+from sls_ml.provider.aws.client import Client, split_uri, translated
 from sls_ml.provider.base import Answer, LogEvent, StoredObject
 from sls_ml.spec.model import Http
 

@@ -26,7 +26,7 @@ from sls_ml.provider.aws import (
 from sls_ml.provider.aws.cloudformation import ACCOUNT, REGION, Resource, Value, attribute, ref, resource, sub
 from sls_ml.provider.aws.limits import LIMITS
 from sls_ml.provider.base import Rendered
-from sls_ml.spec.model import Aws, Secret
+from sls_ml.spec.model import Aws, Follow, Secret
 
 HANDLER = "handler.handler"
 LEAST_DISK = 512
@@ -253,7 +253,10 @@ def _release(
     properties = dict(versioned)
     if function.concurrency.reserved is not None:
         properties["ReservedConcurrentExecutions"] = function.concurrency.reserved
-    yield function_id, resource("AWS::Lambda::Function", properties, function=function.name)
+    body = resource("AWS::Lambda::Function", properties, function=function.name)
+    if function.follow is not None:
+        body["Metadata"] |= {cloudformation.FOLLOW_METADATA: _followed(function, function.follow)}
+    yield function_id, body
     yield (
         version_id,
         resource(
@@ -284,9 +287,17 @@ def _release(
         yield from rollout.resources(deployment, function, canary, version_id)
 
 
+def _followed(function: Function, follow: Follow) -> dict[str, Any]:
+    """What a promotion must know of a deployed function: its alias, and what is in its package."""
+    models = {model.name: {"digest": model.digest, "engine": model.engine} for model in function.models}
+    return {"alias": follow.alias, "models": models, "seconds": follow.seconds}
+
+
 def _disk(function: Function) -> int:
     """MB of /tmp: the models that are fetched at start, and a margin beside them."""
     fetched = sum(sum(model.files.values()) for model in function.models if not model.bundled)
+    if function.follow is not None:  # what an alias points to comes beside it, and may be larger
+        fetched = 3 * sum(sum(model.files.values()) for model in function.models)
     return max(LEAST_DISK, -(-fetched // (1 << 20)) + 64)
 
 

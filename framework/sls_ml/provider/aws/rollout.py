@@ -215,7 +215,8 @@ def _checks(function: Function, canary: Canary) -> Iterator[dict[str, Any]]:
         yield {"event": {"Records": [_TEST_MESSAGE]}, "name": "start", "result": {"batchItemFailures": []}}
         return
     digests = {model.name: model.digest[:12] for model in function.models}
-    yield {"body": {"models": digests}, "event": _event("GET", "/ready", ""), "name": "ready", "rows": 0}
+    expected = {"models": digests} if function.follow is None else {"status": "ready"}
+    yield {"body": expected, "event": _event("GET", "/ready", ""), "name": "ready", "rows": 0}
     if canary.check == "predict":
         for model in function.models:
             rows = _examples(model)
