@@ -9,6 +9,7 @@ import typer
 from sls_ml import __version__
 from sls_ml.cli import (
     checking,
+    ci,
     deploying,
     describing,
     embedded,
@@ -61,4 +62,5 @@ for _group, _commands in (
     for _command in _commands:
         app.command(rich_help_panel=_group)(_command)
 app.add_typer(measuring.bench, name="bench", rich_help_panel="Use")
+app.add_typer(ci.app, name="ci", rich_help_panel="Deploy")
 app.add_typer(embedded.app, name="local", rich_help_panel="Describe")

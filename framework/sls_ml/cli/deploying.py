@@ -12,6 +12,7 @@ import typer
 
 from sls_ml import deploy as story
 from sls_ml.cli import costing
+from sls_ml.cli.ci import let_in
 from sls_ml.cli.console import Output
 from sls_ml.cli.limits import too_large
 from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption, here
@@ -29,6 +30,7 @@ from sls_ml.intent.model import (
     WriteLogs,
     WriteObjects,
 )
+from sls_ml.provider.aws.ci_roles import pipeline
 from sls_ml.provider.base import Deployer, StackOutputs
 from sls_ml.spec import LOCAL_STAGE, Project, read
 from sls_ml.spec.model import Http
@@ -45,12 +47,28 @@ _LONG_BODY = 200
 """A request with more characters goes into a file, so that the line to paste can be read."""
 
 
-def bootstrap(*, project: ProjectOption = HERE, stage: StageOption = None, json: JsonOption = False) -> None:
+def bootstrap(
+    *,
+    ci: Annotated[
+        str | None,
+        typer.Option(
+            help="Also make the roles that a repository's jobs take for this stage: github:org/repo, with "
+            "@branch or @environment:name; else the environment of the stage's name.",
+            show_default=False,
+        ),
+    ] = None,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
     """Create the buckets that every deploy in this account and region needs; once is enough."""
     output = Output.open(as_json=json)
     spec = read(project, stage)
+    who = pipeline(ci, spec.stage) if ci else None
     deployer = story.connect(spec)
     output.follow(deployer.bootstrap())
+    if who is not None:
+        output.follow(let_in(spec, who))
     output.document({"store": deployer.store})
     output.say(f"artifacts go to {deployer.store}")
 

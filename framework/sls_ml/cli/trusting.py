@@ -42,14 +42,8 @@ def iam(
     if account is not None and not re.fullmatch(r"\d{12}", account):
         raise UsageError(f"{account} is not an account: it has twelve digits", code="not-an-account")
     spec = read(project, stage)
-    if spec.provider != "aws":
-        raise UnsupportedError(
-            f"iam knows aws, not {spec.provider}", code="iam-unsupported", where="provider"
-        )
-    deployment = story.decide(spec, locked(spec)).deployment
-    rendered = render(
-        deployment, {function.name: _package(function.name) for function in deployment.functions}
-    )
+    deployment = _decided(spec)
+    rendered = _rendered(deployment)
     wanted = _Permissions(deployment, rendered, account)
     both = roles == deployer
     if diff:
@@ -67,6 +61,28 @@ def iam(
     output.document(document)
     if not json:
         _show(output, document)
+
+
+def template_of(spec: Project) -> Rendered:
+    """The stack of a stage, from what is checked in; packages are made up: they have no part in permissions.
+
+    Raises:
+        UnsupportedError: The provider is not AWS.
+        StaleError: The functions are not generated.
+    """
+    return _rendered(_decided(spec))
+
+
+def _decided(spec: Project) -> Deployment:
+    if spec.provider != "aws":
+        raise UnsupportedError(
+            f"iam knows aws, not {spec.provider}", code="iam-unsupported", where="provider"
+        )
+    return story.decide(spec, locked(spec)).deployment
+
+
+def _rendered(deployment: Deployment) -> Rendered:
+    return render(deployment, {function.name: _package(function.name) for function in deployment.functions})
 
 
 class _Permissions:

@@ -254,6 +254,13 @@ class Deployer(Protocol):
     def store(self) -> str:
         """What ``store: auto`` means here, as a URI without a slash at its end."""
 
+    @property
+    def account(self) -> str:
+        """The account, or what the provider calls so, that the credentials belong to."""
+
+    def trusts(self, issuer: str) -> bool:
+        """Whether the account takes the signed tokens of an issuer, given by its host."""
+
     def at(self, project: str, stage: str) -> Deployer:
         """The same deployer, for the stack of one stage of a project."""
 

@@ -81,6 +81,16 @@ def read(path: Path, stage: str | None = None) -> Project:
     return valid[chosen]
 
 
+def declared_stages(path: Path) -> list[str]:
+    """The stages of a spec in its order; ``dev`` where it declares none.
+
+    Raises:
+        SpecError: The file is missing or is no YAML.
+    """
+    stages = _parse(path / SPEC_FILE if path.is_dir() else path).data.get("stages")
+    return list(stages) if isinstance(stages, dict) and stages else ["dev"]
+
+
 @dataclass(frozen=True)
 class _Document:
     data: dict[str, Any]

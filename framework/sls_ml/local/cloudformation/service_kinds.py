@@ -150,6 +150,41 @@ class ManagedPolicy(Kind):
             iam.attach_user_policy(UserName=user, PolicyArn=arn)
 
 
+class OIDCProvider(Kind):
+    """``AWS::IAM::OIDCProvider``."""
+
+    carried = frozenset({"ClientIdList", "Tags", "ThumbprintList", "Url"})
+    replaces = frozenset({"Url", "ThumbprintList"})
+
+    def create(self, site: Site, name: str, properties: Properties) -> Made:
+        """Create the provider."""
+        arn = site.client("iam").create_open_id_connect_provider(
+            Url=properties["Url"],
+            ClientIDList=list(properties.get("ClientIdList") or []),
+            ThumbprintList=list(properties.get("ThumbprintList") or []),
+            Tags=_tags(properties),
+        )["OpenIDConnectProviderArn"]
+        return Made(arn, {"Arn": arn})
+
+    def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
+        """Change whom the tokens are for."""
+        iam = site.client("iam")
+        before, after = (set(properties.get("ClientIdList") or []) for properties in (old, new))
+        for gone in sorted(before - after):
+            iam.remove_client_id_from_open_id_connect_provider(
+                OpenIDConnectProviderArn=made.physical, ClientID=gone
+            )
+        for added in sorted(after - before):
+            iam.add_client_id_to_open_id_connect_provider(
+                OpenIDConnectProviderArn=made.physical, ClientID=added
+            )
+        return made
+
+    def delete(self, site: Site, made: Made, properties: Properties) -> None:
+        """Delete the provider."""
+        site.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=made.physical)
+
+
 class LogGroup(Kind):
     """``AWS::Logs::LogGroup``."""
 

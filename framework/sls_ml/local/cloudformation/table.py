@@ -28,6 +28,7 @@ CARRIED_OUT: Final[Mapping[str, Kind]] = {
     "AWS::CodeDeploy::DeploymentGroup": codedeploy_kinds.DeploymentGroup(),
     "AWS::Events::Rule": service_kinds.Rule(),
     "AWS::IAM::ManagedPolicy": service_kinds.ManagedPolicy(),
+    "AWS::IAM::OIDCProvider": service_kinds.OIDCProvider(),
     "AWS::IAM::Role": service_kinds.Role(),
     "AWS::Lambda::Alias": lambda_kinds.Alias(),
     "AWS::Lambda::EventInvokeConfig": lambda_kinds.EventInvokeConfig(),

@@ -36,6 +36,7 @@ from sls_ml.provider.base import Target
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -98,6 +99,11 @@ class Client:
     def logs(self) -> CloudWatchLogsClient:
         """Log groups."""
         return self._session.client("logs", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        """Identity providers."""
+        return self._session.client("iam", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:

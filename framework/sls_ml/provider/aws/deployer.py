@@ -64,6 +64,17 @@ class AwsDeployer:
         else:
             yield from self._stacks.execute(changes)
 
+    @property
+    def account(self) -> str:
+        """The twelve digits of the account."""
+        return self._client.account
+
+    def trusts(self, issuer: str) -> bool:
+        """Whether the account has an identity provider, by the host that signs its tokens."""
+        with translated("listing the identity providers of the account"):
+            found = self._client.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        return any(each.get("Arn", "").endswith(f":oidc-provider/{issuer}") for each in found)
+
     def uploads(self, rendered: Rendered) -> tuple[Upload, ...]:
         """Where the packages of a deployment go."""
         bucket = self._client.package_bucket

@@ -12,7 +12,7 @@ import json
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -56,6 +56,20 @@ _HOLE = re.compile(r"\{(\w+)\}")
 _WITH_PARTS = {"functions", "groups"}
 """Names that further parts follow after a colon: versions and aliases, streams."""
 
+_PLANNING = frozenset(
+    {
+        "cloudformation.create_change_set",
+        "cloudformation.delete_change_set",
+        "cloudformation.describe_change_set",
+        "cloudformation.describe_stacks",
+        "cloudformation.get_template",
+        "cloudformation.list_change_sets",
+        "s3.get_bucket_notification_configuration",
+        "s3.put_object",
+    }
+)
+"""The calls of a plan: a change set is made, read and deleted, and never executed."""
+
 Variables = Mapping[str, tuple[str, ...]]
 
 
@@ -89,14 +103,30 @@ def deploy(
         account: Twelve digits; None for a policy that fits any account.
     """
     modules = ("client", "stacks", "deployer", "operations", "aliases")
-    return _documents(f"{stack}-deploy", _statements(template, stack, region, account, modules))
+    wanted = [*_call_permissions(modules), *_handler_permissions(template)]
+    return _documents(f"{stack}-deploy", _statements(wanted, template, stack, region, account))
+
+
+def plan(
+    template: Mapping[str, Any], *, stack: str, region: str, account: str | None = None
+) -> tuple[Document, ...]:
+    """The policy of whoever only plans a stage that is deployed: it previews, and carries nothing out.
+
+    Args:
+        template: The rendered template, parsed.
+        stack: Name of the stack.
+        region: The region it is deployed to.
+        account: Twelve digits; None for a policy that fits any account.
+    """
+    wanted = _call_permissions(("client", "stacks", "operations"), only=_PLANNING)
+    return _documents(f"{stack}-plan", _statements(wanted, template, stack, region, account))
 
 
 def set_up(*, region: str, account: str | None = None) -> tuple[Document, ...]:
     """The policy for `sls-ml bootstrap`, which runs once in an account and region."""
     template = json.loads(bootstrap.bootstrap().template)
-    statements = _statements(template, bootstrap.STACK, region, account, ("client", "stacks"))
-    return _documents(bootstrap.STACK, statements)
+    wanted = [*_call_permissions(("client", "stacks")), *_handler_permissions(template)]
+    return _documents(bootstrap.STACK, _statements(wanted, template, bootstrap.STACK, region, account))
 
 
 def partition(region: str) -> str:
@@ -106,16 +136,14 @@ def partition(region: str) -> str:
 
 
 def _statements(
+    permissions: Iterable[tuple[str, str]],
     template: Mapping[str, Any],
     stack: str,
     region: str,
     account: str | None,
-    modules: tuple[str, ...],
 ) -> Iterator[Statement]:
     wanted: defaultdict[str, set[str]] = defaultdict(set)
-    for scope, action in _call_permissions(modules):
-        wanted[scope].add(action)
-    for scope, action in _handler_permissions(template):
+    for scope, action in permissions:
         wanted[scope].add(action)
     variables = _variables(template, stack, region, account)
     for scope, rule in _rules()["scope"].items():
@@ -131,10 +159,14 @@ def _statements(
         )
 
 
-def _call_permissions(modules: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Scope and action of all that our own calls need."""
+def _call_permissions(
+    modules: tuple[str, ...], only: frozenset[str] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Scope and action of all that our own calls need, or only some of them."""
     for module in modules:
-        for scopes in _rules()["calls"][module].values():
+        for call, scopes in _rules()["calls"][module].items():
+            if only is not None and call not in only:
+                continue
             for scope, actions in scopes.items():
                 yield from ((scope, action) for action in actions)
 

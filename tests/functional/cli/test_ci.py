@@ -1,0 +1,163 @@
+"""The workflow for GitHub is sound and never written over; the roles for it let in one repository's jobs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from command_line import copy_sample, run
+
+STAGES = "stages:\n  dev: {}\n  prod: {region: eu-central-1}\n"
+SUBJECT = "token.actions.githubusercontent.com:sub"
+AUDIENCE = "token.actions.githubusercontent.com:aud"
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A sample in a git repository, with two stages in two regions."""
+    folder = copy_sample("breast-cancer", tmp_path)
+    spec = folder / "sls-ml.yaml"
+    spec.write_text(spec.read_text() + STAGES)
+    (tmp_path / ".git").mkdir()
+    return folder
+
+
+def test_a_workflow_is_written_once(sample: Path, tmp_path: Path, golden: Callable[[str, str], None]) -> None:
+    # GIVEN a project in a repository WHEN its workflow is written
+    done = run(sample, "ci", "github", "--json")
+    assert done.code == 0, done.err
+    file = Path(done.document["workflow"])
+    # THEN it is the golden one, and zizmor finds nothing wrong with it
+    assert file == tmp_path / ".github/workflows/sls-ml-breast-cancer.yml"
+    golden("workflows/github.yml", file.read_text())
+    zizmor = shutil.which("zizmor")
+    assert zizmor
+    read = subprocess.run(
+        [zizmor, "--offline", "--pedantic", "--no-progress", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert read.returncode == 0, read.stdout + read.stderr
+    # AND writing it again changes nothing, or is refused where it has been changed
+    assert run(sample, "ci", "github", "--json").document["written"] is False
+    file.write_text("name: mine\n")
+    refused = run(sample, "ci", "github")
+    assert (refused.code, "[workflow-exists]" in refused.err) == (2, True)
+    assert file.read_text() == "name: mine\n"
+
+
+def test_stages_branch_and_account_are_those_that_are_named(sample: Path) -> None:
+    # GIVEN what a team has WHEN the workflow is written for it
+    words = ("--stage", "prod", "--branch", "release", "--account", "123456789012")
+    text = Path(run(sample, "ci", "github", *words, "--json").document["workflow"]).read_text()
+    # THEN it deploys this stage, from this branch, to this account
+    assert "deploy-prod:" in text
+    assert "deploy-dev" not in text
+    assert "branches: [release]" in text
+    assert (
+        "role-to-assume: arn:aws:iam::123456789012:role/sls-ml-ci--breast-cancer-prod-deploy-eu-central-1"
+        in text
+    )
+
+
+def test_a_workflow_needs_a_repository(sample: Path, tmp_path: Path) -> None:
+    (tmp_path / ".git").rmdir()
+    done = run(sample, "ci", "github")
+    assert (done.code, "[no-repository]" in done.err) == (2, True)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any]]:
+    """A sample with an embedded cloud of its own, and a client of its IAM."""
+    folder = copy_sample("breast-cancer", tmp_path_factory.mktemp("ci"))
+    try:
+        found = run(folder, "local", "up", "--json").document
+        iam = boto3.client(
+            "iam",
+            endpoint_url=found["endpoint_url"],
+            region_name=found["region"],
+            aws_access_key_id=found["access_key"],
+            aws_secret_access_key=found["secret_key"],
+        )
+        yield folder, iam
+    finally:
+        run(folder, "local", "down")
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ("github:acme/models", "environment:local"),
+        ("github:acme/models@main", "ref:refs/heads/main"),
+        ("github:acme/models@environment:live", "environment:live"),
+    ],
+)
+def test_only_the_jobs_that_are_named_take_the_roles(cloud: tuple[Path, Any], asked: str, place: str) -> None:
+    # GIVEN an embedded cloud WHEN the roles of a repository are made, or changed
+    folder, iam = cloud
+    done = run(folder, "bootstrap", "--stage", "local", "--ci", asked)
+    assert done.code == 0, done.err
+    # THEN the account takes GitHub's tokens that are meant for AWS
+    (provider,) = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
+    assert found["ClientIDList"] == ["sts.amazonaws.com"]
+    # AND each role lets in this repository's jobs of one kind
+    for part, subject in (("deploy", place), ("plan", "pull_request")):
+        role = iam.get_role(RoleName=f"sls-ml-ci--breast-cancer-local-{part}-eu-west-1")["Role"]
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Federated": provider["Arn"]}
+        assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+        expected = {AUDIENCE: "sts.amazonaws.com", SUBJECT: f"repo:acme/models:{subject}"}
+        assert statement["Condition"] == {"StringEquals": expected}
+    # AND making them again changes nothing
+    assert "up to date" in run(folder, "bootstrap", "--stage", "local", "--ci", asked).err
+
+
+def statements(iam: Any, role: str) -> Iterator[dict[str, Any]]:
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        policy = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]
+        version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+        yield from version["PolicyVersion"]["Document"]["Statement"]
+
+
+def test_one_role_deploys_and_the_other_only_plans(cloud: tuple[Path, Any]) -> None:
+    # GIVEN the roles of a repository
+    folder, iam = cloud
+    assert run(folder, "bootstrap", "--stage", "local", "--ci", "github:acme/models").code == 0
+    deploys, plans = (f"sls-ml-ci--breast-cancer-local-{part}-eu-west-1" for part in ("deploy", "plan"))
+    # THEN the one has just the deployer's policy that `iam` prints
+    printed = run(
+        folder, "iam", "--deployer", "--stage", "local", "--account", "123456789012", "--json"
+    ).document
+    wanted = [each for document in printed["deployer"] for each in document["policy"]["Statement"]]
+    held = sorted(json.dumps(each, sort_keys=True) for each in statements(iam, deploys))
+    assert held == sorted(json.dumps(each, sort_keys=True) for each in wanted)
+    # AND the other carries nothing out: no stack, no function, no role
+    actions = {action for each in statements(iam, plans) for action in each["Action"]}
+    assert "cloudformation:CreateChangeSet" in actions
+    assert "cloudformation:ExecuteChangeSet" not in actions
+    assert {action.partition(":")[0] for action in actions} <= {"cloudformation", "s3"}
+    # AND none can be made larger by who takes it
+    for each in statements(iam, deploys):
+        resources = each["Resource"] if isinstance(each["Resource"], list) else [each["Resource"]]
+        changes = [
+            action for action in each["Action"] if action.startswith(("iam:Attach", "iam:Put", "iam:Create"))
+        ]
+        for role in (deploys, plans):
+            arn = f"arn:aws:iam::123456789012:role/{role}"
+            assert not changes or not any(fnmatchcase(arn, pattern) for pattern in resources)
+
+
+def test_a_repository_must_be_named_rightly(cloud: tuple[Path, Any]) -> None:
+    for asked in ("gitlab:acme/models", "github:acme", "github:acme/*", "github:acme/models@feature/*"):
+        done = run(cloud[0], "bootstrap", "--stage", "local", "--ci", asked)
+        assert (done.code, "[ci-unknown]" in done.err) == (2, True)
