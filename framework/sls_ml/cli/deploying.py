@@ -16,6 +16,7 @@ from sls_ml.cli.ci import let_in
 from sls_ml.cli.console import Output
 from sls_ml.cli.limits import too_large
 from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption, here
+from sls_ml.cli.watching import warn_of_moves
 from sls_ml.deploy import Plan
 from sls_ml.errors import ExternalError, UsageError
 from sls_ml.intent.model import (
@@ -83,7 +84,7 @@ def plan(
     """Show what a deploy would change, and change nothing that is deployed."""
     output = Output.open(as_json=json)
     spec = read(project, stage)
-    planned, _ = _plan(spec, output, frozen=frozen)
+    planned, deployer = _plan(spec, output, frozen=frozen)
     for bucket in story.silent_buckets(planned.prepared):
         output.warn(f"{bucket} does not announce its objects yet: sls-ml announce s3://{bucket}")
     found, table = costing.costs(planned, output)
@@ -109,6 +110,8 @@ def plan(
         _show_functions(output, planned)
         costing.show(output, found, table)
         _show(output, planned)
+    if planned.changes.empty:
+        warn_of_moves(output, deployer.releases())
 
 
 def deploy(
@@ -131,6 +134,8 @@ def deploy(
             output.say("nothing was deployed")
             raise typer.Exit(2)
         output.step(f"deploying to {spec.stage}")
+    else:
+        warn_of_moves(output, deployer.releases())
     outputs = story.apply(planned, deployer, output)
     for function, alias, digest in story.elsewhere(planned.prepared, deployer):
         output.warn(f"{function} serves {digest[:12]}, to which {alias} points: `sls-ml promote` moves it")

@@ -16,9 +16,10 @@ from sls_ml.cli.choosing import known, model_of
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption
 from sls_ml.cli.waiting import wait_for_results
+from sls_ml.cli.watching import moved, warn_of_moves
 from sls_ml.conversion import locked
-from sls_ml.errors import ExternalError, UsageError
-from sls_ml.provider.base import FunctionOutputs
+from sls_ml.errors import ExternalError, StaleError, UsageError
+from sls_ml.provider.base import Deployer, FunctionOutputs
 from sls_ml.spec import Project, read
 
 
@@ -134,7 +135,18 @@ def score(
         output.table(("", ""), [*files, (f"{folder / 'manifest.json'}", "counts, reasons, checksums")])
 
 
-def status(*, project: ProjectOption = HERE, stage: StageOption = None, json: JsonOption = False) -> None:
+def status(
+    *,
+    drift: Annotated[
+        bool,
+        typer.Option(
+            "--drift", help="Compare every resource with the template; exit code 5 on a difference."
+        ),
+    ] = False,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show what is deployed: endpoints, places, and the live release of each function."""
     output = Output.open(as_json=json)
     spec = read(project, stage)
@@ -162,8 +174,16 @@ def status(*, project: ProjectOption = HERE, stage: StageOption = None, json: Js
         }
         for each in promotion.pointing(spec, deployer)
     ]
+    drifts = _drifts(deployer, output) if drift else None
     output.document(
-        {"stage": spec.stage, "provider": spec.provider, "functions": functions, "aliases": aliases}
+        {
+            "stage": spec.stage,
+            "provider": spec.provider,
+            "functions": functions,
+            "aliases": aliases,
+            "moved": sorted(moved(releases)),
+            "drift": drifts,
+        }
     )
     if not json:
         output.table(
@@ -187,6 +207,40 @@ def status(*, project: ProjectOption = HERE, stage: StageOption = None, json: Js
                     for each in aliases
                 ),
             )
+        warn_of_moves(output, releases)
+        _show_drifts(output, drifts)
+    if drifts:
+        raise typer.Exit(StaleError.exit_code)
+
+
+def _drifts(deployer: Deployer, output: Output) -> list[dict[str, str]]:
+    with output.working("comparing every resource with the template"):
+        return [
+            {"resource": each.resource, "type": each.type, "kind": each.kind, "detail": each.detail}
+            for each in deployer.drift()
+        ]
+
+
+def _show_drifts(output: Output, drifts: list[dict[str, str]] | None) -> None:
+    if drifts is None:
+        return
+    if not drifts:
+        output.say("every resource that was compared is as the template says")
+        return
+    output.say("\nchanged past sls-ml", style="bold")
+    output.table(
+        ("", "resource", "type", "in the template -> now"),
+        (
+            (
+                "-" if each["kind"] == "deleted" else "~",
+                each["resource"],
+                each["type"].removeprefix("AWS::"),
+                each["detail"] or "deleted",
+            )
+            for each in drifts
+        ),
+    )
+    output.say("change the spec and deploy, or change it back by hand: a deploy alone does not see it")
 
 
 def _found(spec: Project, function: str) -> FunctionOutputs:

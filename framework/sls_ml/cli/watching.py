@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -130,6 +131,7 @@ def releases(
                     "version": each.version,
                     "package_sha256": each.package_sha256,
                     "live": each.live,
+                    "deployed": each.deployed,
                 }
                 for each in found
             ]
@@ -138,10 +140,33 @@ def releases(
     if not json:
         output.table(
             ("function", "version", "package", ""),
-            (
-                (each.function, each.version, each.package_sha256[:12], "live" if each.live else "")
-                for each in found
-            ),
+            ((each.function, each.version, each.package_sha256[:12], _standing(each)) for each in found),
+        )
+        warn_of_moves(output, found)
+
+
+def _standing(release: Release) -> str:
+    if release.live:
+        return "live"
+    return "live, says the stack" if release.deployed else ""
+
+
+def moved(releases: Sequence[Release]) -> dict[str, tuple[str, str | None]]:
+    """Functions whose traffic goes elsewhere than the stack says: the live version, and the stack's."""
+    named = {each.function: each.version for each in releases if each.deployed}
+    return {
+        each.function: (each.version, named.get(each.function))
+        for each in releases
+        if each.live and not each.deployed
+    }
+
+
+def warn_of_moves(output: Output, releases: Sequence[Release]) -> None:
+    """Say where the traffic of a function goes elsewhere than its stack says."""
+    for function, (live, named) in moved(releases).items():
+        output.warn(
+            f"{function}: version {live} is live, but the stack says {named or 'another one'}: the alias was "
+            f"moved past it; `sls-ml rollback {function} {live}` makes the stack say the same"
         )
 
 

@@ -125,12 +125,31 @@ class StackOutputs:
 
 @dataclass(frozen=True)
 class Release:
-    """One published release of a function, newest first in every listing."""
+    """One published release of a function, newest first in every listing.
+
+    Attributes:
+        function: The function's name in the spec.
+        version: Its number.
+        package_sha256: sha256 of its package.
+        live: Whether the traffic goes there.
+        deployed: Whether the stack says that it goes there; both are the same unless somebody moved it.
+    """
 
     function: str
     version: str
     package_sha256: str
     live: bool
+    deployed: bool
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One resource of a stack that is not as its template says."""
+
+    resource: str
+    type: str
+    kind: Literal["modified", "deleted"]
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -291,6 +310,9 @@ class Deployer(Protocol):
 
     def releases(self) -> Sequence[Release]:
         """Every published release of every function, newest first."""
+
+    def drift(self) -> Sequence[Drift]:
+        """What was changed past the provider's own deployments; takes up to minutes."""
 
     def rollback(self, release: Release) -> Iterator[Progress]:
         """Send the traffic back to a past release, then make the stack say the same."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from sls_ml.local.cloudformation.drift import DRIFTED, drifts
 from sls_ml.local.cloudformation.kind import Site
-from sls_ml.local.cloudformation.stack import Change, ChangeSet, Stack
+from sls_ml.local.cloudformation.stack import Change, ChangeSet, Stack, now
 from sls_ml.local.cloudformation.stacks import NO_CHANGES, RefusedError, Stacks
 from sls_ml.local.service import Operation, ServiceError
 
@@ -22,10 +24,13 @@ def operations(stacks: Stacks, site: Site) -> dict[str, Operation]:
             "DeleteChangeSet": api.delete_change_set,
             "DeleteStack": api.delete_stack,
             "DescribeChangeSet": api.describe_change_set,
+            "DescribeStackDriftDetectionStatus": api.describe_stack_drift_detection_status,
             "DescribeStackEvents": api.describe_stack_events,
             "DescribeStackResource": api.describe_stack_resource,
+            "DescribeStackResourceDrifts": api.describe_stack_resource_drifts,
             "DescribeStackResources": api.describe_stack_resources,
             "DescribeStacks": api.describe_stacks,
+            "DetectStackDrift": api.detect_stack_drift,
             "ExecuteChangeSet": api.execute_change_set,
             "GetTemplate": api.get_template,
             "ListChangeSets": api.list_change_sets,
@@ -50,6 +55,8 @@ class _Api:
     def __init__(self, stacks: Stacks, site: Site) -> None:
         self._stacks = stacks
         self._site = site
+        self._detections: dict[str, str] = {}
+        self._drifts: dict[str, list[dict[str, Any]]] = {}
 
     def _template(self, params: Mapping[str, Any], stack: Stack | None) -> str:
         if params.get("UsePreviousTemplate") and stack is not None and stack.template is not None:
@@ -213,6 +220,38 @@ class _Api:
 
     def list_stack_resources(self, params: dict[str, Any]) -> Any:
         return {"StackResourceSummaries": self._resources(self._stacks.find(params["StackName"]))}
+
+    def detect_stack_drift(self, params: dict[str, Any]) -> Any:
+        stack = self._stacks.find(params["StackName"])
+        detection = str(uuid.uuid4())
+        self._drifts[stack.id] = list(drifts(stack, self._site))
+        self._detections[detection] = stack.id
+        return {"StackDriftDetectionId": detection}
+
+    def describe_stack_drift_detection_status(self, params: dict[str, Any]) -> Any:
+        detection = params["StackDriftDetectionId"]
+        if detection not in self._detections:
+            raise RefusedError(f"Drift detection {detection} does not exist")
+        stack = self._detections[detection]
+        found = [each for each in self._drifts[stack] if each["StackResourceDriftStatus"] in DRIFTED]
+        return {
+            "StackId": stack,
+            "StackDriftDetectionId": detection,
+            "DetectionStatus": "DETECTION_COMPLETE",
+            "StackDriftStatus": "DRIFTED" if found else "IN_SYNC",
+            "DriftedStackResourceCount": len(found),
+            "Timestamp": now(),
+        }
+
+    def describe_stack_resource_drifts(self, params: dict[str, Any]) -> Any:
+        stack = self._stacks.find(params["StackName"])
+        wanted = params.get("StackResourceDriftStatusFilters")
+        found = self._drifts.get(stack.id, [])
+        return {
+            "StackResourceDrifts": [
+                each for each in found if not wanted or each["StackResourceDriftStatus"] in wanted
+            ]
+        }
 
     def get_template(self, params: dict[str, Any]) -> Any:
         stack = self._stacks.find(params["StackName"])

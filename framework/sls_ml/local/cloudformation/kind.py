@@ -78,6 +78,13 @@ class Kind:
         """Remove the resource; one that is gone already is no error."""
         raise NotImplementedError
 
+    def live(self, site: Site, made: Made, properties: Properties) -> dict[str, Any] | None:
+        """The properties that drift detection compares, as they are now, and no others.
+
+        None where the resource is gone. A type that is not compared raises NotImplementedError.
+        """
+        raise NotImplementedError
+
 
 def tag_map(properties: Properties) -> dict[str, str]:
     """CloudFormation's list of tags as a map."""

@@ -92,6 +92,16 @@ class Function(Kind):
             raise
         return made
 
+    def live(self, site: Site, made: Made, properties: Properties) -> dict[str, Any] | None:
+        """The configuration, of what the template gives."""
+        client = site.client("lambda")
+        try:
+            found = client.get_function_configuration(FunctionName=made.physical)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        compared = {"Environment", "Handler", "MemorySize", "Role", "Runtime", "Timeout"}
+        return {name: found[name] for name in sorted(compared & set(properties))}
+
     def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
         """Update configuration, code, concurrency and tags."""
         client = site.client("lambda")
@@ -198,6 +208,15 @@ class Alias(Kind):
         """Create the alias."""
         arn = site.client("lambda").create_alias(**self._target(properties))["AliasArn"]
         return Made(arn, {"AliasArn": arn})
+
+    def live(self, site: Site, made: Made, properties: Properties) -> dict[str, Any] | None:
+        """The version that it sends the traffic to."""
+        client = site.client("lambda")
+        try:
+            found = client.get_alias(FunctionName=properties["FunctionName"], Name=properties["Name"])
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        return {"FunctionVersion": found["FunctionVersion"]}
 
     def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
         """Move the alias, all at once."""

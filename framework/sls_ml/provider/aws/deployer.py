@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sls_ml.errors import ApplyError, ExternalError, UsageError
-from sls_ml.provider.aws import aliases, bootstrap, cloudformation, names, rollback
+from sls_ml.provider.aws import aliases, bootstrap, cloudformation, drift, names, rollback
 from sls_ml.provider.aws.client import Client, MissingError, split_uri, translated
 from sls_ml.provider.aws.render import with_digest
 from sls_ml.provider.aws.stacks import Stack, Stacks
 from sls_ml.provider.base import (
     Changes,
+    Drift,
     Followed,
     FunctionOutputs,
     Progress,
@@ -161,7 +162,16 @@ class AwsDeployer:
     def releases(self) -> Sequence[Release]:
         """Every published version of every function: functions in the spec's order, newest version first."""
         stack = self._require()
-        return [release for function in _functions(stack) for release in self._releases(stack, function)]
+        template = json.loads(self._stacks.template(stack.name))
+        return [
+            release
+            for function in _functions(stack)
+            for release in self._releases(stack, function, drift.released(template, function))
+        ]
+
+    def drift(self) -> Sequence[Drift]:
+        """What was changed past CloudFormation: it compares every resource with the template."""
+        return list(drift.Drifts(self._client).detect(self._require().name))
 
     def rollback(self, release: Release) -> Iterator[Progress]:
         """Send the traffic back to a past release at once, then make the stack say the same.
@@ -243,7 +253,7 @@ class AwsDeployer:
             return False
         return True
 
-    def _releases(self, stack: Stack, function: str) -> list[Release]:
+    def _releases(self, stack: Stack, function: str, deployed: str | None = None) -> list[Release]:
         name = _output(stack, function, "Function") or ""
         with translated(f"listing the releases of {name}"):
             pages = self._client.functions.get_paginator("list_versions_by_function").paginate(
@@ -257,6 +267,7 @@ class AwsDeployer:
                 version=version["Version"],
                 package_sha256=base64.b64decode(version["CodeSha256"]).hex(),
                 live=version["Version"] == live,
+                deployed=version.get("Description") == deployed,
             )
             for version in sorted(versions, key=lambda each: int(each["Version"]), reverse=True)
         ]

@@ -102,7 +102,7 @@ def deploy(
         region: The region it is deployed to.
         account: Twelve digits; None for a policy that fits any account.
     """
-    modules = ("client", "stacks", "deployer", "operations", "aliases")
+    modules = ("client", "stacks", "deployer", "operations", "aliases", "drift")
     wanted = [*_call_permissions(modules), *_handler_permissions(template)]
     return _documents(f"{stack}-deploy", _statements(wanted, template, stack, region, account))
 
