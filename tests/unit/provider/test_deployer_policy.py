@@ -183,6 +183,7 @@ WIDE = {
     "Random",
     "Network",
     "SeeZones",
+    "SeeDrift",
 }
 
 

@@ -20,7 +20,7 @@ from sls_ml.errors import ApplyError
 from sls_ml.provider.aws import render
 from sls_ml.provider.aws.client import Client
 from sls_ml.provider.aws.deployer import AwsDeployer
-from sls_ml.provider.base import Changes, Progress, Release, Rendered, Target
+from sls_ml.provider.base import Changes, Drift, Progress, Release, Rendered, Target
 
 STACK = "sls-ml-credit-risk-dev"
 STACK_ID = f"arn:aws:cloudformation:eu-west-1:123456789012:stack/{STACK}/1"
@@ -124,13 +124,22 @@ def alias_moved(answers: dict[str, Stubber], description: str) -> None:
     )
 
 
-def versions(answers: dict[str, Stubber], count: int, live: str) -> None:
+def versions(answers: dict[str, Stubber], count: int, live: str, newest: str = "") -> None:
     """The function has so many published versions, and the one that never counts."""
     code = base64.b64encode(bytes.fromhex("bb" * 32)).decode()
     numbers = ["$LATEST", *(str(number) for number in range(1, count + 1))]
     answers["lambda"].add_response(
         "list_versions_by_function",
-        {"Versions": [{"Version": number, "CodeSha256": code} for number in numbers]},
+        {
+            "Versions": [
+                {
+                    "Version": number,
+                    "CodeSha256": code,
+                    "Description": newest if number == str(count) else "PredictVersion0000000000",
+                }
+                for number in numbers
+            ]
+        },
     )
     answers["lambda"].add_response("get_alias", {"FunctionVersion": live})
 
@@ -148,14 +157,90 @@ def past_templates(answers: dict[str, Stubber], *found: Rendered) -> None:
 
 def test_releases_are_listed_newest_first(make: Any, client: Client, answers: dict[str, Stubber]) -> None:
     # GIVEN a function with ten versions and one that is not published
-    stack(answers, release(make, "bb"))
-    versions(answers, 10, live="9")
+    rendered = release(make, "bb")
+    stack(answers, rendered)
+    template(answers, rendered)
+    versions(answers, 10, live="9", newest=version_id(rendered))
     # WHEN the releases are listed
     releases = AwsDeployer(client, STACK).releases()
-    # THEN the newest is first, by number, and the live one is marked
+    # THEN the newest is first, by number; the live one is marked, and the one that the stack names
     assert [each.version for each in releases] == ["10", "9", "8", "7", "6", "5", "4", "3", "2", "1"]
     assert [each.version for each in releases if each.live] == ["9"]
-    assert releases[0] == Release("predict", "10", "bb" * 32, live=False)
+    assert releases[0] == Release("predict", "10", "bb" * 32, live=False, deployed=True)
+    assert [each.version for each in releases if each.deployed] == ["10"]
+
+
+def test_drift_is_read_page_by_page(client: Client, answers: dict[str, Stubber], make: Any) -> None:
+    # GIVEN a detection that takes a while, and finds a changed and a deleted resource on two pages
+    stack(answers, release(make, "bb"))
+    cloudformation = answers["cloudformation"]
+    cloudformation.add_response("detect_stack_drift", {"StackDriftDetectionId": "d-1"}, {"StackName": STACK})
+    status = {"StackId": STACK_ID, "StackDriftDetectionId": "d-1", "Timestamp": WHEN}
+    for each in ("DETECTION_IN_PROGRESS", "DETECTION_COMPLETE"):
+        cloudformation.add_response(
+            "describe_stack_drift_detection_status",
+            {**status, "DetectionStatus": each},
+            {"StackDriftDetectionId": "d-1"},
+        )
+    about = {"StackId": STACK_ID, "Timestamp": WHEN}
+    changed = {
+        "LogicalResourceId": "PredictFunction",
+        "ResourceType": "AWS::Lambda::Function",
+        "StackResourceDriftStatus": "MODIFIED",
+        "PropertyDifferences": [
+            {
+                "PropertyPath": "/MemorySize",
+                "ExpectedValue": "512",
+                "ActualValue": "256",
+                "DifferenceType": "NOT_EQUAL",
+            }
+        ],
+    }
+    gone = {
+        "LogicalResourceId": "PredictLogGroup",
+        "ResourceType": "AWS::Logs::LogGroup",
+        "StackResourceDriftStatus": "DELETED",
+    }
+    asked = {"StackName": STACK, "StackResourceDriftStatusFilters": ["MODIFIED", "DELETED"]}
+    cloudformation.add_response(
+        "describe_stack_resource_drifts",
+        {"StackResourceDrifts": [about | changed], "NextToken": "more"},
+        asked,
+    )
+    cloudformation.add_response(
+        "describe_stack_resource_drifts",
+        {"StackResourceDrifts": [about | gone]},
+        {**asked, "NextToken": "more"},
+    )
+    # WHEN it is asked for THEN both are told
+    assert AwsDeployer(client, STACK).drift() == [
+        Drift("PredictFunction", "AWS::Lambda::Function", "modified", "MemorySize: 512 -> 256"),
+        Drift("PredictLogGroup", "AWS::Logs::LogGroup", "deleted", ""),
+    ]
+
+
+def test_a_detection_that_fails_says_why(client: Client, answers: dict[str, Stubber], make: Any) -> None:
+    # GIVEN a detection that was not let to read a resource
+    stack(answers, release(make, "bb"))
+    cloudformation = answers["cloudformation"]
+    cloudformation.add_response("detect_stack_drift", {"StackDriftDetectionId": "d-1"})
+    cloudformation.add_response(
+        "describe_stack_drift_detection_status",
+        {
+            "StackId": STACK_ID,
+            "StackDriftDetectionId": "d-1",
+            "Timestamp": WHEN,
+            "DetectionStatus": "DETECTION_FAILED",
+            "DetectionStatusReason": "Failed to detect drift on resource [PredictFunction]",
+        },
+    )
+    # WHEN it is asked for THEN the error says which, and what to do
+    with pytest.raises(ApplyError) as caught:
+        AwsDeployer(client, STACK).drift()
+    assert (caught.value.code, caught.value.why) == (
+        "drift-unknown",
+        "Failed to detect drift on resource [PredictFunction]",
+    )
 
 
 def test_a_rollback_does_not_race_a_deploy(make: Any, client: Client, answers: dict[str, Stubber]) -> None:
@@ -163,7 +248,11 @@ def test_a_rollback_does_not_race_a_deploy(make: Any, client: Client, answers: d
     stack(answers, release(make, "bb"), status="UPDATE_IN_PROGRESS")
     # WHEN the traffic is to go back
     with pytest.raises(ApplyError) as caught:
-        list(AwsDeployer(client, STACK).rollback(Release("predict", "1", "aa" * 32, live=False)))
+        list(
+            AwsDeployer(client, STACK).rollback(
+                Release("predict", "1", "aa" * 32, live=False, deployed=False)
+            )
+        )
     # THEN no alias is moved, and the way to take the deploy back is named
     assert caught.value.code == "deploy-running"
     assert "cancel-update-stack" in str(caught.value)
@@ -207,7 +296,7 @@ def test_a_rollback_moves_the_traffic_and_then_the_stack(
     versions(answers, 3, live="3")
     # WHEN the first is rolled back to
     deployer = AwsDeployer(client, STACK)
-    progress = list(deployer.rollback(Release("predict", "1", "aa" * 32, live=False)))
+    progress = list(deployer.rollback(Release("predict", "1", "aa" * 32, live=False, deployed=False)))
     # THEN the alias moved first, and the stack was updated with the template of that release
     assert progress == [
         Progress("predict", "done", "live -> version 1"),
@@ -226,7 +315,7 @@ def test_a_rollback_without_a_template_moves_the_traffic_and_says_so(
     past_templates(answers, current)
     # WHEN it is rolled back to
     deployer = AwsDeployer(client, STACK)
-    progress = list(deployer.rollback(Release("predict", "1", "aa" * 32, live=False)))
+    progress = list(deployer.rollback(Release("predict", "1", "aa" * 32, live=False, deployed=False)))
     # THEN the traffic is back, and the rest is told
     assert [(each.subject, each.status) for each in progress] == [("predict", "done"), (STACK, "skipped")]
 
