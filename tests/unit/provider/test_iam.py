@@ -114,22 +114,28 @@ def test_what_lambda_may_do_to_networks_the_functions_code_may_not(make: Any) ->
     }
 
 
-def test_every_service_that_a_resource_policy_lets_in_comes_from_this_account(
+def test_every_service_that_a_resource_policy_lets_in_comes_from_this_account_for_a_named_resource(
     case: tuple[str, Deployment, dict[str, Package]],
 ) -> None:
     # GIVEN one of the deployments
     _, deployment, packages = case
     # WHEN it is rendered
     resources = json.loads(render(deployment, packages).template)["Resources"]
-    # THEN a service of AWS acts for no other account
+    # THEN a service of AWS acts for no other account, and for the resource that is named
     for body in resources.values():
         if body["Type"] in {"AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"}:
             for statement in body["Properties"]["PolicyDocument"]["Statement"]:
                 if statement["Effect"] == "Allow":
                     account = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
                     assert account == {"Fn::Sub": "${AWS::AccountId}"}
+                    assert _keys(statement["Condition"]) >= {"aws:SourceArn", "aws:SourceAccount"}
         if body["Type"] == "AWS::Lambda::Permission" and body["Properties"]["Principal"] != "*":
             assert body["Properties"]["SourceAccount"] == {"Fn::Sub": "${AWS::AccountId}"}
+            assert "SourceArn" in body["Properties"]
+
+
+def _keys(condition: dict[str, dict[str, Any]]) -> set[str]:
+    return {key for pairs in condition.values() for key in pairs}
 
 
 def test_a_boundary_bounds_every_role_and_a_key_is_used_everywhere(make: Any) -> None:

@@ -16,7 +16,7 @@ RUNBOOK: Final = "docs/runbook.md"
 _MISSING: dict[Literal["fine", "unchanged"], str] = {"fine": "notBreaching", "unchanged": "ignore"}
 
 
-def topic(addresses: tuple[str, ...]) -> Iterator[tuple[str, Resource]]:
+def topic(addresses: tuple[str, ...], stack: str) -> Iterator[tuple[str, Resource]]:
     """The topic that alarms are sent to, and a subscription for each address, which its owner must confirm.
 
     It is not encrypted with a key: CloudWatch may not use the one that AWS manages for SNS, and a message
@@ -37,7 +37,14 @@ def topic(addresses: tuple[str, ...]) -> Iterator[tuple[str, Resource]]:
                             "Principal": {"Service": "cloudwatch.amazonaws.com"},
                             "Action": "sns:Publish",
                             "Resource": ref(TOPIC),
-                            "Condition": {"StringEquals": {"aws:SourceAccount": sub(ACCOUNT)}},
+                            "Condition": {
+                                "ArnLike": {
+                                    "aws:SourceArn": sub(
+                                        f"arn:{PARTITION}:cloudwatch:{REGION}:{ACCOUNT}:alarm:{stack}-*"
+                                    )
+                                },
+                                "StringEquals": {"aws:SourceAccount": sub(ACCOUNT)},
+                            },
                         }
                     ],
                 },

@@ -60,7 +60,7 @@ def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
     if canary is not None:
         resources |= dict(rollout.shared(canary, stack))
     if deployment.notify:
-        resources |= dict(alarms.topic(deployment.notify))
+        resources |= dict(alarms.topic(deployment.notify, stack))
     for function in deployment.functions:
         _refuse(function, packages[function.name])
         if function.http and gateway.needed(function.http):
