@@ -1,7 +1,7 @@
 """Measures artifacts: how large, how fast converted, how fast ready, beside what skl2onnx alone makes.
 
-    python benchmarks/artifacts.py [--rounds 9] [--json]     the models of benchmarks/models.py, with bars
-    python benchmarks/artifacts.py sizes [NAME ...]          every estimator of the sweep, beside raw
+    python benchmarks/artifacts.py [--rounds 9] [--json] [MODEL ...] models of benchmarks/models.py, with bars
+    python benchmarks/artifacts.py sizes [ESTIMATOR ...]             the estimators of the sweep, beside raw
 
 "Raw" is what skl2onnx writes by itself, in a process of its own, for the same input types, ZipMap off. Where
 ONNX Runtime refuses that graph, as it does trees with doubles, time and memory are those of raw with float32.
@@ -47,7 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", help="`sizes` and names of estimators; nothing for the models")
+    parser.add_argument("what", nargs="*", help="models, nothing for all; or `sizes`, estimators")
     parser.add_argument("--rounds", type=int, default=9, help="sessions of each graph")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -57,6 +57,7 @@ def main() -> int:
         found = {
             title: measured(Path(name) / str(at), train(), options.rounds)
             for at, (title, train) in enumerate(ARTIFACTS.items())
+            if not options.what or title in options.what
         }
     missed = [line for title, facts in found.items() for line in judged(title, facts)]
     if options.json:
