@@ -250,7 +250,7 @@ def _found(spec: Project, function: str) -> FunctionOutputs:
         raise ExternalError(
             f"{function} is not deployed in stage {spec.stage}",
             code="not-deployed",
-            mend="run `sls-ml deploy`",
+            mend=f"run `sls-ml deploy --stage {spec.stage}`",
         )
     return functions[function]
 

@@ -60,6 +60,9 @@ def _libraries(executable: Path, version: str) -> Path:
     partial = Path(tempfile.mkdtemp(dir=folder.parent))
     try:
         _install(executable, pins, partial / "libraries")
+        if not any((partial / "libraries").glob("runtime_client.*")):  # a Mac
+            stand_in = resources.files("sls_ml.local").joinpath("data/runtime_client.py").read_bytes()
+            (partial / "libraries" / "runtime_client.py").write_bytes(stand_in)
         try:
             (partial / "libraries").rename(folder)
         except OSError:  # another process was first

@@ -257,7 +257,7 @@ def test_outputs_of_nothing_are_refused(deployer: AwsDeployer) -> None:
         deployer.at("credit-risk", "dev").outputs()
     # THEN the error says what to run
     assert caught.value.code == "not-deployed"
-    assert caught.value.mend == "run `sls-ml deploy`"
+    assert caught.value.mend == "run `sls-ml deploy --stage dev`"
 
 
 def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch, target: Target) -> None:

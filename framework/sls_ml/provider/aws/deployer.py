@@ -38,16 +38,18 @@ class AwsDeployer:
         client: The session with AWS.
         stack: Name of the stack that `outputs`, `releases`, `rollback` and `destroy` are about; `changes`
             sets it.
+        stage: Its stage, for messages.
     """
 
-    def __init__(self, client: Client, stack: str | None = None) -> None:
+    def __init__(self, client: Client, stack: str | None = None, stage: str | None = None) -> None:
         self._client = client
         self._stacks = Stacks(client)
         self._stack = stack
+        self._stage = stage
 
     def at(self, project: str, stage: str) -> AwsDeployer:
         """The same deployer for the stack of one stage of a project."""
-        return AwsDeployer(self._client, names.stack_name(project, stage))
+        return AwsDeployer(self._client, names.stack_name(project, stage), stage)
 
     @property
     def store(self) -> str:
@@ -241,7 +243,7 @@ class AwsDeployer:
                 "nothing is deployed",
                 code="not-deployed",
                 where=f"stack {self._name()}, {self._client.region}",
-                mend="run `sls-ml deploy`",
+                mend=f"run `sls-ml deploy --stage {self._stage}`" if self._stage else "run `sls-ml deploy`",
             )
         return stack
 
