@@ -142,20 +142,32 @@ class Call:
             Refusal: 413 or 422.
         """
         service = self.service
-        self.rows = _count(given)
-        if self.rows > service.max_rows:
-            message = f"{self.rows} rows in one request; this function takes {service.max_rows}"
-            raise Refusal(413, "too-many-rows", message)
+        self.count(_count(given))
         if service.before is not None:
             given = service.before(given if isinstance(given, list) else _rows_of(given, self.rows))
             if not isinstance(given, list):
                 raise HookError("before(rows) must return the rows")
-        columns = self.model.columns(given)
+        return self.predict_columns(self.model.columns(given))
+
+    def count(self, rows: int) -> None:
+        """Note how many rows were sent.
+
+        Raises:
+            Refusal: 413, there are more than the function takes.
+        """
+        self.rows = rows
+        if rows > self.service.max_rows:
+            message = f"{rows} rows in one request; this function takes {self.service.max_rows}"
+            raise Refusal(413, "too-many-rows", message)
+
+    def predict_columns(self, columns: Columns) -> dict[str, Any]:
+        """Run the model on checked columns, and the user's hook after it; gives the plain answer."""
         self.rows = row_count(columns)
         result = self.model.predict(columns)
-        if service.after is None:
+        after = self.service.after
+        if after is None:
             return result
-        result = service.after(result)
+        result = after(result)
         if not isinstance(result, dict):
             raise HookError("after(result) must return a dict")
         return result

@@ -2,7 +2,8 @@
 
 Columns are a list with one ``(dtype, values)`` per manifest input, in the manifest's order. `values` is an
 ``array.array`` with typecode ``d`` (float64), ``f`` (float32), ``q`` (int64) or ``b`` (bool as 0 and 1),
-where a missing value is NaN, or a list of str, where a missing value is already replaced.
+where a missing value is NaN, or a list of str, where a missing value is already replaced. Where all are
+float64, a `Matrix` may stand for the list.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from sls_ml_runtime.errors import Refusal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     Column = tuple[str, "array[Any] | list[str]"]
-    Columns = list[Column]
+    Columns: TypeAlias = "list[Column] | Matrix"
 
 TYPECODES = {"float64": "d", "float32": "f", "int64": "q", "int32": "i", "bool": "b"}
 """The ``array.array`` typecode of each numeric dtype."""
@@ -64,20 +65,56 @@ def columns_from_table(manifest: Mapping[str, Any], table: Mapping[str, Sequence
 
 def row_count(columns: Columns) -> int:
     """The number of rows that columns hold."""
+    if isinstance(columns, Matrix):
+        return len(columns.flat) // columns.width
     return len(columns[0][1])
 
 
-class Signature:
-    """The inputs of a manifest, prepared for checking many requests."""
+class Matrix:
+    """Columns of float64 that stay row by row, as they came and as most engines want them.
 
-    __slots__ = ("_bounded", "_doubles", "_high", "_low", "_values", "inputs", "names")
+    Args:
+        flat: All values, row-major.
+        width: The number of columns.
+
+    Attributes:
+        flat: As given.
+        width: As given.
+    """
+
+    __slots__ = ("flat", "width")
+
+    def __init__(self, flat: array[float], width: int) -> None:
+        self.flat = flat
+        self.width = width
+
+    def __len__(self) -> int:
+        return self.width
+
+    def __getitem__(self, position: int) -> Column:
+        return "float64", self.flat[range(self.width)[position] :: self.width]
+
+    def __iter__(self) -> Iterator[Column]:
+        return map(self.__getitem__, range(self.width))
+
+
+class Signature:
+    """The inputs of a manifest, prepared for checking many requests.
+
+    Attributes:
+        inputs: The inputs, in the manifest's order.
+        names: Their names.
+        doubles: All are float64 without categories, and there are several.
+    """
+
+    __slots__ = ("_bounded", "_high", "_low", "_values", "doubles", "inputs", "names")
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         self.inputs = [Input(entry) for entry in manifest["inputs"]]
         self.names = {field.name for field in self.inputs}
         # Gives the values of a row in the order of the inputs, where there are several.
         self._values = itemgetter(*[field.name for field in self.inputs]) if self.inputs[1:] else None
-        self._doubles = self._values is not None and all(
+        self.doubles = self._values is not None and all(
             field.dtype == "float64" and field.categories is None for field in self.inputs
         )
         self._low = [field.low for field in self.inputs]
@@ -87,7 +124,7 @@ class Signature:
     def columns_from_rows(self, rows: Sequence[Mapping[str, Any]]) -> Columns:
         """As the function of this name."""
         inputs, names = self.inputs, self.names
-        if self._doubles and (columns := self._columns_of_doubles(rows)):
+        if self.doubles and (columns := self._columns_of_doubles(rows)):
             return columns
         complete = True
         for position, row in enumerate(rows):
@@ -98,22 +135,31 @@ class Signature:
             return [(field.dtype, field.convert([row[field.name] for row in rows])) for field in inputs]
         return [(field.dtype, field.convert([row.get(field.name) for row in rows])) for field in inputs]
 
-    def _columns_of_doubles(self, rows: Sequence[Mapping[str, Any]]) -> Columns | None:
+    def _columns_of_doubles(self, rows: Sequence[Mapping[str, Any]]) -> Matrix | None:
         """The columns where a look at all values together shows that each is inside the domain, else None.
 
         Rows of doubles are the most common request by far.
         """
-        width = len(self.inputs)
         try:
             values = list(chain.from_iterable(map(self._values, rows)))  # type: ignore[arg-type]
-            numbers = array("d", values) if _NUMBER_TYPES.issuperset(map(type, values)) else None
-        except (KeyError, OverflowError):
+        except KeyError:
             return None
-        if numbers is None or set(map(len, rows)) != {width} or not -_INFINITY < sum(values) < _INFINITY:
+        if not _NUMBER_TYPES.issuperset(map(type, values)) or {*map(len, rows)} != {len(self.inputs)}:
             return None
-        if self._bounded and not self._are_inside(values):
+        return self.matrix(values)
+
+    def matrix(self, values: list[float]) -> Matrix | None:
+        """The columns of numbers that came row by row, else None: one is outside the domain.
+
+        Args:
+            values: Numbers, float or int, for all inputs of each row.
+        """
+        try:
+            if not -_INFINITY < sum(values) < _INFINITY or (self._bounded and not self._are_inside(values)):
+                return None
+            return Matrix(array("d", values), len(self.inputs))
+        except OverflowError:
             return None
-        return [("float64", numbers[position::width]) for position in range(width)]
 
     def _are_inside(self, values: Sequence[float]) -> bool:
         """Whether each value, row by row, is within the bounds of its input; mostly all have the same."""
@@ -129,7 +175,7 @@ class Signature:
             if len(values) != count:
                 message = f"{name} has {len(values)} values, another column {count}"
                 raise Refusal(422, "ragged-columns", message, name)
-        if count == 1 and self._doubles:
+        if count == 1 and self.doubles:
             row = {name: values[0] for name, values in table.items()}
             if columns := self._columns_of_doubles([row]):
                 return columns

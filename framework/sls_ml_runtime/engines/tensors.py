@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from sls_ml_runtime.signature import TYPECODES
+from sls_ml_runtime.signature import TYPECODES, Matrix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,13 +35,16 @@ def pack(tensor: Mapping[str, Any], columns: Columns, rows: int) -> array[Any] |
             texts[offset :: len(chosen)] = columns[position][1]
         return texts
     typecode = TYPECODES[tensor["dtype"]]
+    if isinstance(columns, Matrix) and chosen == [*range(columns.width)]:
+        return columns.flat if typecode == "d" else array(typecode, columns.flat)
     if rows == 1:
         return array(typecode, [columns[position][1][0] for position in chosen])
     if len(chosen) == 1:
         return array(typecode, columns[chosen[0]][1])
     flat = array(typecode, bytes(array(typecode).itemsize * rows * len(chosen)))
     for offset, position in enumerate(chosen):
-        flat[offset :: len(chosen)] = array(typecode, columns[position][1])
+        column: Any = columns[position][1]
+        flat[offset :: len(chosen)] = array(typecode, column)
     return flat
 
 

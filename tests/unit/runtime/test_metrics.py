@@ -49,6 +49,26 @@ def test_counts_a_request(service: Service, stored: Any, capsys: Any) -> None:
     assert "init_load" not in warm
 
 
+def test_the_lines_of_a_success_are_those_that_encoding_gives(
+    service: Service, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN the lines of a first request, which are encoded, about an environment whose start took no time
+    reply = service.respond("POST", "/predict", JSON, b'[{"age":60,"income":8}]')
+    monkeypatch.setattr(metrics, "time", lambda: 1_700_000_000.5)
+    writer = Metrics(service)
+    for _ in range(3):
+        writer.write(reply, alias='50% "live"', request_id='r"1%')
+    first, *later = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    # WHEN further ones are written from what they have in common
+    emf = later.pop(0)
+    del emf["cold_start"], emf["init"]
+    emf["_aws"]["CloudWatchMetrics"][0]["Metrics"] = emf["_aws"]["CloudWatchMetrics"][0]["Metrics"][:5]
+
+    # THEN they say the same, in the same order
+    assert [list(line.items()) for line in later] == [list(line.items()) for line in [first, emf] * 2]
+
+
 def test_counts_a_refusal_without_the_payload(service: Service, capsys: Any) -> None:
     # GIVEN a value that is refused WHEN the request is written
     line, emf = write(Metrics(service), service, b'{"age":60,"income":"private"}', capsys)
