@@ -26,7 +26,6 @@ from time import perf_counter
 
 from sls_ml_runtime import engines
 from sls_ml_runtime.artifact import open_folder
-from sls_ml_runtime.dialects.rows import refusal
 from sls_ml_runtime.errors import Refusal
 from sls_ml_runtime.metrics import write_failed_init
 from sls_ml_runtime.serve import Service
@@ -104,6 +103,7 @@ def boot(folder: str, hooks: ModuleType | None = None) -> Service:
         service = Service(config, artifacts, loaded, hooks)
         if follower is not None:
             follower.keep(service)
+        service.check_answer = check_answer
         ready = perf_counter()
         service.warm()
         phases = {"open": opened - begun, "load": ready - opened, "first": perf_counter() - ready}
@@ -157,36 +157,56 @@ def threads() -> int:
 
 
 def request(event: dict[str, Any]) -> tuple[str, str, dict[str, str], bytes]:
-    """Method, path, headers and body of a function URL or HTTP API event (payload format 2.0)."""
-    context = event["requestContext"]
-    path: str = event["rawPath"]
-    stage = context.get("stage", "$default")
-    if stage != "$default" and path.startswith(f"/{stage}/"):
-        path = path[len(stage) + 1 :]
-    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
-    text = event.get("body") or ""
-    if event.get("isBase64Encoded"):
-        from binascii import a2b_base64
+    """Method, path, headers and body of a function URL or HTTP API event (payload format 2.0).
 
-        return context["http"]["method"], path, headers, a2b_base64(text)
-    return context["http"]["method"], path, headers, text.encode()
+    Of an event that is something else the method is empty, which a service refuses.
+    """
+    try:
+        context = event["requestContext"]
+        method: str = context["http"]["method"].upper()
+        path: str = event["rawPath"].strip()
+        stage = context.get("stage", "$default")
+        if stage != "$default" and path.startswith(f"/{stage}/"):
+            path = path[len(stage) + 1 :]
+        headers = {name.lower(): f"{value}" for name, value in (event.get("headers") or {}).items()}
+        text = event.get("body") or ""
+        if event.get("isBase64Encoded"):
+            from binascii import a2b_base64
+
+            return method, path, headers, a2b_base64(text)
+        # Half of a surrogate pair becomes broken UTF-8, which is refused as such.
+        return method, path, headers, text.encode("utf-8", "surrogatepass")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return "", "(event)", {}, b""
 
 
 def response(status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
     """The result of a handler for a function URL or HTTP API (payload format 2.0); bytes travel as base64."""
-    kind = headers.get("content-type", "text/")
-    if kind.startswith(("application/json", "text/")) and "content-encoding" not in headers:
+    if _is_text(headers):
         text, encoded = body.decode(), False
-        size = len(body) + body.count(b'"') + body.count(b"\\")  # in the JSON around it these are escaped
     else:
         from binascii import b2a_base64
 
         text, encoded = b2a_base64(body, newline=False).decode(), True
-        size = len(text)
+    return {"statusCode": status, "headers": headers, "body": text, "isBase64Encoded": encoded}
+
+
+def check_answer(headers: dict[str, str], body: bytes) -> None:
+    """Refuse an answer that Lambda would not send.
+
+    Raises:
+        Refusal: 413.
+    """
+    escaped = body.count(b'"') + body.count(b"\\")  # in the JSON around it
+    size = len(body) + escaped if _is_text(headers) else len(body) * 4 // 3
     if size > MAX_RESPONSE:
         message = "the answer is larger than Lambda sends: accept gzip, or send fewer rows in a request"
-        return response(*refusal(Refusal(413, "answer-too-large", message)))
-    return {"statusCode": status, "headers": headers, "body": text, "isBase64Encoded": encoded}
+        raise Refusal(413, "answer-too-large", message)
+
+
+def _is_text(headers: dict[str, str]) -> bool:
+    kind = headers.get("content-type", "text/")
+    return kind.startswith(("application/json", "text/")) and "content-encoding" not in headers
 
 
 def alias(context: Any) -> str:

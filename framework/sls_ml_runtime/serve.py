@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 NO_LIMIT = 1 << 62
 COMPRESSED_FROM = 1024
 """Answers of more bytes are compressed for clients that accept it."""
+LARGE = 1 << 20
+"""Answers of more bytes may be too large for a provider."""
 
 
 class Model:
@@ -252,6 +254,8 @@ class Service:
         models: Model name to `Model`.
         init: Milliseconds of the phases of the start, filled by `aws.boot`.
         follower: Keeps the models at what an alias points to, where config.json says so.
+        check_answer: Gets headers and body of large answers, and refuses those that the provider does not
+            send; set by the module that knows the provider.
     """
 
     def __init__(
@@ -264,6 +268,7 @@ class Service:
         self.config = config
         self.models = {name: Model(artifacts[name], engines[name]) for name in config["models"]}
         self.init: dict[str, float] = {}
+        self.check_answer: Callable[[dict[str, str], bytes], None] | None = None
         http = config.get("http") or {}
         self.max_rows: int = http.get("max_rows", NO_LIMIT)
         self.max_body: int = http.get("max_body", NO_LIMIT)
@@ -298,7 +303,7 @@ class Service:
         """Answer one request; raises nothing.
 
         Args:
-            method: HTTP method, upper case.
+            method: HTTP method, upper case; empty where what came was no request.
             path: Path without the query.
             headers: Headers with lower-case names.
             body: The body as sent; ``content-encoding: gzip`` is understood.
@@ -313,8 +318,6 @@ class Service:
             path = _unquoted(path)
         reply = self._reply(method, path, headers, body)
         reply.method = method
-        if len(reply.body) > COMPRESSED_FROM:
-            self._compress(headers, reply)
         if self.cors:
             from sls_ml_runtime.content import allow_origin
 
@@ -335,6 +338,10 @@ class Service:
                 if len(body) > self.max_body or "content-encoding" in headers:
                     call.body = self._inflated(headers, body)
                 reply = Reply(200, *operation(call))
+                if len(reply.body) > COMPRESSED_FROM:
+                    self._compress(headers, reply)
+                    if self.check_answer is not None and len(reply.body) > LARGE:
+                        self.check_answer(reply.headers, reply.body)
         except Refusal as refused:
             reply = Reply(*self._refusal_writer(path, call)(refused))
             reply.refusal = refused
@@ -368,6 +375,11 @@ class Service:
         """
         routes = self._routes.get(path, {}).get("GET" if method == "HEAD" else method)
         if routes is None:
+            if not method:
+                message = (
+                    "the event is no request of a function URL, or of an HTTP API with payload format 2.0"
+                )
+                raise Refusal(400, "unknown-event", message)
             if allowed := self._methods(path):
                 raise Refusal(405, "wrong-method", f"{path} answers {', '.join(allowed)}")
             message = "there is nothing here; GET /openapi.json tells what this function answers"

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sls_ml_runtime.errors import Refusal
 from sls_ml_runtime.metrics import Metrics
 from sls_ml_runtime.serve import Reply, Service
 
@@ -317,3 +318,51 @@ def test_a_failing_hook_keeps_the_form_of_its_dialect(
     mlflow = ask(service, "POST", "/invocations", {"instances": rows})
     assert (v1.status, type(v1.json["error"])) == (500, str)
     assert (mlflow.status, mlflow.json["error_code"]) == (500, "INTERNAL_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "where"),
+    [
+        ("/predict", {"rows": []}, ("error", "code")),
+        ("/v2/models/species/infer", None, ("code",)),
+        ("/v1/models/species:predict", {"instances": []}, ("code",)),
+        ("/invocations", {"dataframe_records": []}, ("code",)),
+    ],
+)
+def test_an_answer_that_is_too_large_keeps_the_form_of_its_dialect(
+    built: SimpleNamespace,
+    ask: Callable[..., Any],
+    path: str,
+    document: dict[str, list[Any]] | None,
+    where: tuple[str, ...],
+) -> None:
+    # GIVEN a function behind something that sends a megabyte at most, with a hook that tells more
+    def after(result: dict[str, Any]) -> dict[str, Any]:
+        return result | {"label": ["x" * (1 << 21)] * len(result["label"])}
+
+    def check_answer(headers: dict[str, str], body: bytes) -> None:
+        raise Refusal(413, "answer-too-large", f"{len(body)} bytes of {headers['content-type']}")
+
+    service = built.service_of("species", hooks=SimpleNamespace(after=after))
+    service.check_answer = check_answer
+    row = service.models["species"].artifact.manifest["example"][0]
+    if document is None:
+        tensors = [{"name": name, "shape": [1], **_typed(value)} for name, value in row.items()]
+        document = {"inputs": tensors}
+    else:
+        next(iter(document.values())).append(row)
+
+    # WHEN it is asked by a client of a dialect
+    answer = ask(service, "POST", path, document)
+
+    # THEN the client can read why there is no answer
+    assert answer.status == 413
+    told = answer.json
+    for key in where:
+        told = told[key]
+    assert told == "answer-too-large"
+    assert answer.headers["content-type"] == "application/json"
+
+
+def _typed(value: Any) -> dict[str, Any]:
+    return {"datatype": "BYTES" if isinstance(value, str) else "FP64", "data": [value]}

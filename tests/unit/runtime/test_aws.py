@@ -10,9 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sls_ml_runtime import aws
-from sls_ml_runtime.errors import ArtifactRefused, EngineError, StoreError
+from sls_ml_runtime.errors import ArtifactRefused, EngineError, Refusal, StoreError
+from sls_ml_runtime.serve import Service
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -74,13 +77,90 @@ def test_writes_text_as_it_is_and_bytes_in_base64() -> None:
     assert content["statusCode"] == 200
 
 
-def test_refuses_a_response_that_lambda_would_not_carry() -> None:
-    # GIVEN an answer above Lambda's limit WHEN it is written
-    response = aws.response(200, {"content-type": "application/json"}, b'"' * (4 << 20))
+@pytest.mark.parametrize(
+    ("headers", "unit", "most"),
+    [
+        ({"content-type": "application/json"}, b'"', aws.MAX_RESPONSE // 2),
+        ({"content-type": "application/json"}, b"1", aws.MAX_RESPONSE),
+        ({"content-type": "application/json", "content-encoding": "gzip"}, b"1", aws.MAX_RESPONSE * 3 // 4),
+        ({"content-type": "application/octet-stream"}, b"\0", aws.MAX_RESPONSE * 3 // 4),
+    ],
+)
+def test_refuses_an_answer_that_lambda_would_not_carry(
+    headers: dict[str, str], unit: bytes, most: int
+) -> None:
+    # GIVEN an answer at Lambda's limit, as it travels WHEN it is checked THEN it passes
+    aws.check_answer(headers, unit * most)
 
-    # THEN the caller is told what to do
-    assert response["statusCode"] == 413
-    assert json.loads(response["body"])["error"]["code"] == "answer-too-large"
+    # AND a larger one does not, and the caller is told what to do
+    with pytest.raises(Refusal, match="accept gzip, or send fewer rows") as refused:
+        aws.check_answer(headers, unit * (most + 2))
+    assert (refused.value.status, refused.value.code) == (413, "answer-too-large")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"version": "1.0", "httpMethod": "POST", "path": "/predict", "requestContext": {"stage": "prod"}},
+        {"httpMethod": "POST", "path": "/", "requestContext": {"elb": {"targetGroupArn": "arn:aws:..."}}},
+        {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+        {"Records": []},
+        [],
+        None,
+        "ping",
+        event(rawPath=None),
+        event(requestContext={"http": {"method": ["POST"]}}),
+        event(headers=["a"]),
+        event(body={"rows": []}),
+        event(body="\xff", isBase64Encoded=True),
+    ],
+    ids=repr,
+)
+def test_an_event_that_is_no_request_is_refused(service: Service, odd: Any) -> None:
+    # GIVEN an event of something else than a function URL or an HTTP API WHEN it comes
+    reply = service.respond(*aws.request(odd))
+
+    # THEN the answer says what the function takes
+    error = json.loads(aws.response(*reply)["body"])["error"]
+    assert (reply.status, error["code"], reply.path) == (400, "unknown-event", "(unknown)")
+    assert "payload format 2.0" in error["message"]
+
+
+def test_half_of_a_surrogate_pair_is_refused(service: Service) -> None:
+    # GIVEN a body that no UTF-8 can say WHEN it comes THEN it is refused as such
+    reply = service.respond(*aws.request(event(body='{"rows":["\ud800"]}')))
+    assert json.loads(reply.body)["error"]["code"] == "not-utf8"
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_no_event_breaks_a_function(service: Service, data: st.DataObject) -> None:
+    # GIVEN the event of a request with one part exchanged for anything
+    odd = event()
+    part = data.draw(st.sampled_from([*odd, "method", "context"]))
+    match part:
+        case "method":
+            odd["requestContext"] = {"http": {"method": data.draw(anything)}}
+        case "context":
+            odd["requestContext"] = {"stage": data.draw(anything), "http": {"method": "POST"}}
+        case "headers":
+            odd["headers"] = data.draw(anything | st.dictionaries(st.text(max_size=5), anything))
+        case _:
+            odd[part] = data.draw(anything)
+
+    # WHEN it comes THEN it is answered or refused, in a form that Lambda takes
+    reply = service.respond(*aws.request(odd))
+    assert reply.error is None
+    assert reply.status < 500
+    json.dumps(aws.response(*reply), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
