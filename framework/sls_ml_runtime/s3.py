@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import http.client
 import time
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import quote, urlsplit
 
 from sls_ml_runtime import signing
-from sls_ml_runtime.errors import StoreError
+from sls_ml_runtime.errors import ArtifactRefused, StoreError
+from sls_ml_runtime.wire import Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+SMALL_RANGE = 1 << 20
 RANGE = 8 << 20
-"""Bytes of one request: large enough that its start-up does not count, small enough to run several."""
+"""Bytes of one request: large enough that its start-up does not count, small enough to run several and to
+look at what has come while others are under way."""
 CONNECTIONS = 4
 ATTEMPTS = 5
 FIRST_DELAY = 0.05
@@ -42,29 +43,45 @@ class Bucket:
             self._root = f"https://{name}.s3.{self._region}.amazonaws.com"
             self._path = "/"
         self._credentials = signing.credentials()
-        self._idle: list[http.client.HTTPConnection] = []
+        self._idle: list[Connection] = []
 
-    def read(self, key: str, size: int | None) -> Iterator[bytes]:
-        """The bytes of an object, in order; with a size in ranges, several of them under way at a time.
+    def read(self, key: str) -> bytes:
+        """All bytes of an object.
 
         Raises:
             StoreError: The object cannot be had.
         """
-        if size is None or size <= RANGE:
-            yield self._get(key, {})
+        return self._get(key, {}, None)
+
+    def fill(self, key: str, target: memoryview) -> Iterator[int]:
+        """Fill memory with an object in ranges, several of them under way at a time.
+
+        Yields:
+            How many bytes from the start are there.
+
+        Raises:
+            StoreError: The object cannot be had.
+            ArtifactRefused: It is not of this size.
+        """
+        size = len(target)
+        length = max(SMALL_RANGE, min(RANGE, size // (2 * CONNECTIONS)))
+        if size <= length:
+            self._get(key, {}, target)
+            yield size
             return
-        ranges = [f"bytes={start}-{min(start + RANGE, size) - 1}" for start in range(0, size, RANGE)]
+        ends = [min(start + length, size) for start in range(0, size, length)]
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            waiting = [pool.submit(self._get, key, {"range": part}) for part in ranges[: CONNECTIONS + 1]]
+            parts = [
+                pool.submit(self._get, key, {"range": f"bytes={start}-{end - 1}"}, target[start:end])
+                for start, end in zip([0, *ends], ends, strict=False)
+            ]
             try:
-                for position in range(len(ranges)):
-                    yield waiting.pop(0).result()
-                    if position + CONNECTIONS + 1 < len(ranges):  # bounds what waits in memory
-                        part = ranges[position + CONNECTIONS + 1]
-                        waiting.append(pool.submit(self._get, key, {"range": part}))
+                for part, end in zip(parts, ends, strict=True):
+                    part.result()
+                    yield end
             finally:
-                for future in waiting:
-                    future.cancel()
+                for part in parts:
+                    part.cancel()
 
     def read_if_changed(self, key: str, etag: str | None) -> tuple[str, bytes] | None:
         """ETag and bytes of a small object; None where it still has this ETag.
@@ -72,7 +89,7 @@ class Bucket:
         Raises:
             StoreError: The object cannot be had.
         """
-        status, answered, body = self._answer(key, {"if-none-match": etag} if etag else {})
+        status, answered, body = self._answer(key, {"if-none-match": etag} if etag else {}, None)
         return None if status == 304 else (answered["etag"], body)
 
     def close(self) -> None:
@@ -80,20 +97,24 @@ class Bucket:
         while self._idle:
             self._idle.pop().close()
 
-    def _get(self, key: str, headers: Mapping[str, str]) -> bytes:
-        return self._answer(key, headers)[2]
+    def _get(self, key: str, headers: Mapping[str, str], into: memoryview | None) -> bytes:
+        return self._answer(key, headers, into)[2]
 
-    def _answer(self, key: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
-        path = self._path + quote(self._prefix + key, safe="/~")
+    def _answer(
+        self, key: str, headers: Mapping[str, str], into: memoryview | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        path = self._path + _quoted(self._prefix + key)
         failure = ""
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(FIRST_DELAY * 2**attempt)
-            connection = self._idle.pop() if self._idle else signing.connect(self._root, TIMEOUT)
-            host = urlsplit(self._root).netloc
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = Connection(self._root, TIMEOUT)
             signed = signing.sign(
                 "GET",
-                host,
+                connection.host,
                 path,
                 headers,
                 b"",
@@ -103,13 +124,14 @@ class Bucket:
                 now=time.gmtime(),
             )
             try:
-                status, answered, body = signing.send(connection, "GET", path, signed)
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
+                status, answered, body = connection.request("GET", path, signed, into=into)
+            except OSError as error:
                 failure = f"{type(error).__name__}: {error}"
                 continue
             self._idle.append(connection)
-            if status in {200, 206, 304}:
+            if status in {200, 206, 304} or (status == 416 and into is not None):
+                if into is not None and (body or status == 416 or answered.get("content-length") == "0"):
+                    raise ArtifactRefused(f"{key} has another size than its manifest says")
                 return status, answered, body
             if status not in signing.TRANSIENT:
                 raise self._refused(status, answered, key)
@@ -133,3 +155,11 @@ class Bucket:
                 return StoreError(f"{uri} does not exist: upload the artifact, or check SLS_ML_STORE")
             case _:
                 return StoreError(f"{uri}: S3 answered {status}")
+
+
+def _quoted(key: str) -> str:
+    """A key, percent-encoded as a path."""
+    return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in key.encode())
+
+
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")

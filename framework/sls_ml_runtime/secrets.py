@@ -6,14 +6,13 @@ nowhere else: no error and no log line has one.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import time
-from urllib.parse import urlsplit
 
 from sls_ml_runtime import signing
 from sls_ml_runtime.errors import SecretError
+from sls_ml_runtime.wire import Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class _Reader:
             f"https://secretsmanager.{self._region}.amazonaws.com"
         )
         self._credentials = signing.credentials()
-        self._connection = signing.connect(self._root, TIMEOUT)
+        self._connection = Connection(self._root, TIMEOUT)
 
     def close(self) -> None:
         self._connection.close()
@@ -113,8 +112,7 @@ class _Reader:
                     f"{self._root} does not answer in {TIMEOUT} s: a function in a VPC needs a NAT gateway, "
                     "or an interface endpoint for Secrets Manager"
                 ) from None
-            except (OSError, http.client.HTTPException) as error:
-                self._connection.close()
+            except OSError as error:
                 failure = f"{type(error).__name__}: {error}"
                 continue
             code = str(answer.get("__type", "")).rpartition("#")[2]
@@ -136,7 +134,7 @@ class _Reader:
         }
         signed = signing.sign(
             "POST",
-            urlsplit(self._root).netloc,
+            self._connection.host,
             "/",
             headers,
             body,
@@ -145,7 +143,7 @@ class _Reader:
             credentials=self._credentials,
             now=time.gmtime(),
         )
-        status, _, answered = signing.send(self._connection, "POST", "/", signed, body)
+        status, _, answered = self._connection.request("POST", "/", signed, body)
         try:
             answer = json.loads(answered)
         except ValueError:

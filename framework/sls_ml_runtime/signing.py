@@ -1,16 +1,15 @@
-"""Send requests to AWS over HTTP, signed with the role's credentials; no SDK."""
+"""Sign requests to AWS with the role's credentials; no SDK."""
 
 from __future__ import annotations
 
 import hmac
-import http.client
 import json
 import os
 import time
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from sls_ml_runtime.errors import CredentialsError
+from sls_ml_runtime.wire import Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,9 +45,9 @@ def credentials() -> Credentials:
     if uri is None:
         raise CredentialsError("there are no AWS credentials in the environment")
     headers = {"authorization": env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")}
-    endpoint = urlsplit(uri)
-    connection = connect(f"{endpoint.scheme}://{endpoint.netloc}", CREDENTIALS_TIMEOUT)
-    status, _, body = send(connection, "GET", endpoint.path, headers)
+    connection = Connection(uri, CREDENTIALS_TIMEOUT)
+    path = "/" + uri.partition("://")[2].partition("/")[2]
+    status, _, body = connection.request("GET", path, headers)
     connection.close()
     if status != 200:
         raise CredentialsError(f"the credentials endpoint answered {status}")
@@ -113,25 +112,3 @@ def sign(
         f"AWS4-HMAC-SHA256 Credential={credentials.key}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
     )
     return signed
-
-
-def connect(root: str, timeout: float) -> http.client.HTTPConnection:
-    """A connection, opened by its first request, to ``http[s]://host[:port]``."""
-    parts = urlsplit(root)
-    if parts.scheme == "https":
-        return http.client.HTTPSConnection(parts.netloc, timeout=timeout)
-    return http.client.HTTPConnection(parts.netloc, timeout=timeout)
-
-
-def send(
-    connection: http.client.HTTPConnection,
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes = b"",
-) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers with lower-case names, and body of the answer."""
-    connection.request(method, path, body or None, dict(headers))
-    response = connection.getresponse()
-    answered = {name.lower(): value for name, value in response.getheaders()}
-    return response.status, answered, response.read()

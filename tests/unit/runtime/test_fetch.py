@@ -124,20 +124,41 @@ def test_fetches_from_s3(endpoint: str, stored: Any, tmp_path: Path, prefix: str
     assert [path.name for path in Path(folder).parent.iterdir()] == [stored.digest]
 
 
-def test_reads_ranges_in_order(endpoint: str, monkeypatch: Any) -> None:
+def test_fills_memory_in_ranges(endpoint: str, monkeypatch: Any) -> None:
     # GIVEN an object of many ranges and a rest
-    monkeypatch.setattr(s3, "RANGE", 1000)
+    monkeypatch.setattr(s3, "SMALL_RANGE", 1000)
     content = bytes(position % 251 for position in range(12_345))
     client(endpoint).put_object(Bucket=BUCKET, Key="k", Body=content)
 
-    # WHEN it is read
+    # WHEN memory is filled with it
     bucket = s3.Bucket(BUCKET)
-    chunks = list(bucket.read("k", len(content)))
+    target = bytearray(len(content))
+    ends = []
+    for end in bucket.fill("k", memoryview(target)):
+        ends.append(end)
+        assert target[:end] == content[:end]
     bucket.close()
 
-    # THEN the ranges come in order
-    assert [len(chunk) for chunk in chunks] == [1000] * 12 + [345]
-    assert b"".join(chunks) == content
+    # THEN what is told to be there was there, up to the end
+    assert ends == [*range(1543, 12_345, 1543), 12_345]
+
+
+@pytest.mark.parametrize(
+    ("change", "least"), [(b"", 1 << 20), (b"", 100), (b"more", 1 << 20)], ids=["none", "no ranges", "more"]
+)
+def test_an_object_of_another_size_is_refused(
+    endpoint: str, stored: Any, tmp_path: Path, monkeypatch: Any, change: bytes, least: int
+) -> None:
+    # GIVEN a file in the bucket that has another size than its manifest says
+    monkeypatch.setattr(s3, "SMALL_RANGE", least)
+    path = stored.folder / "model.onnx"
+    path.write_bytes(path.read_bytes() + change if change else b"")
+    upload(endpoint, stored)
+
+    # WHEN it is fetched, from the bucket or from a folder THEN it is refused
+    for store in (f"s3://{BUCKET}", f"file://{stored.store}"):
+        with pytest.raises(ArtifactRefused, match=r"model\.onnx has another size"):
+            fetch(store, stored.name, stored.digest, tmp_path / "temp")
 
 
 def test_fetches_only_the_files_of_its_engine(stored: Any, tmp_path: Path) -> None:
