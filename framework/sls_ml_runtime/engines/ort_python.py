@@ -78,6 +78,8 @@ def _flat(result: np.ndarray[Any, Any]) -> Array:
     if result.dtype.kind in "OU":
         return "string", result.shape, [str(value) for value in result.ravel()]
     dtype = result.dtype.name
+    if dtype not in TYPECODES:
+        raise EngineError(f"an output has dtype {dtype}, which no model answer holds")
     numbers = array(TYPECODES[dtype])
     numbers.frombytes(np.ascontiguousarray(result).tobytes())
     return dtype, result.shape, numbers

@@ -20,6 +20,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from sls_ml.artifact.lite import compile_lite
 from sls_ml_runtime.artifact import Artifact
 from sls_ml_runtime.engines import load
 
@@ -115,7 +116,7 @@ def classifier() -> Model:
         target_opset=OPSET,
     )
     inputs = {f"f{position}": "float64" for position in range(30)}
-    outputs = [("label", "bool", None), ("probabilities", "float64", 2)]
+    outputs = [("label", "int64", None), ("probabilities", "float64", 2)]
     return Model(
         graph.SerializeToString(),
         manifest(inputs, [("x", "float64", list(range(30)), 2)], outputs),
@@ -192,7 +193,7 @@ def mixed() -> Model:
     del graph.graph.input[:]
     graph.graph.input.extend(inputs)
     tensors = [("f2", "float32", [2], 2), ("city", "string", [0], 2), ("f1", "float32", [1], 2)]
-    outputs = [("label", "bool", None), ("probabilities", "float32", 2)]
+    outputs = [("label", "int64", None), ("probabilities", "float32", 2)]
     rows = frame.head(7).to_dict("list")
     rows["city"][3] = "Atlantis"
     return Model(
@@ -215,7 +216,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     for columns, rank in ((3, 2), (1, 2), (1, 1))
 }
 
-ENGINES = ("ort_capi", "ort_python")
+ENGINES = ("lite", "ort_capi", "ort_python")
 """The engines under test; ort_python is also what the others are compared with."""
 
 
@@ -240,10 +241,14 @@ def build() -> Callable[[str], Model]:
 
 @pytest.fixture
 def load_engine(tmp_path: Path) -> Callable[..., Any]:
-    """Write a model as an artifact and load it into an engine."""
+    """Write a model as an artifact, cut in half or whole, and load it into an engine."""
 
-    def get(engine: str, model: Model, threads: int = 1) -> Any:
-        (tmp_path / "model.onnx").write_bytes(model.onnx)
+    def get(engine: str, model: Model, threads: int = 1, *, halved: bool = False) -> Any:
+        content = model.onnx
+        if engine == "lite":
+            content = compile_lite(model.onnx, model.manifest, row_budget=None)
+        file = tmp_path / ("model.lite" if engine == "lite" else "model.onnx")
+        file.write_bytes(content[: len(content) // 2] if halved else content)
         artifact = Artifact("m", "0" * 64, model.manifest, str(tmp_path))
         return load(artifact, engine=engine, threads=threads)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sls_ml.artifact.lite import NotCovered
 from sls_ml_runtime.engines.table import load
 from sls_ml_runtime.errors import EngineError
 from sls_ml_runtime.signature import columns_from_table
@@ -29,7 +30,9 @@ def columns(model: Any, rows: int) -> Any:
 def same(one: Any, other: Any, tolerance: float) -> bool:
     if isinstance(one, float) and math.isnan(one):
         return math.isnan(other)
-    return bool(one == other) or (isinstance(one, float) and math.isclose(one, other, rel_tol=tolerance))
+    return bool(one == other) or (
+        isinstance(one, float) and math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+    )
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7])
@@ -62,6 +65,10 @@ def test_carries_every_type_unchanged(
     # GIVEN a graph that gives its input back
     model = build(name)
     given = columns(model, rows)
+    if engine == "lite" and "int32" in name:  # convert tells it, and the other engines serve the model
+        with pytest.raises(NotCovered, match="not of type int32"):
+            load_engine(engine, model)
+        return
 
     # WHEN values at the edges of its type go through
     dtype, shape, flat = load_engine(engine, model).run(given)["y"]
@@ -79,8 +86,9 @@ def test_a_failure_is_an_engine_error_and_passes(
     # GIVEN a graph that fails on some rows
     loaded = load_engine(engine, failing)
 
-    # WHEN such a row comes THEN it is an EngineError with the library's reason
-    with pytest.raises(EngineError, match="indices element out of data bounds"):
+    # WHEN such a row comes THEN it is an EngineError with the engine's reason
+    reason = "row 0: IndexError" if engine == "lite" else "indices element out of data bounds"
+    with pytest.raises(EngineError, match=reason):
         loaded.run(columns_from_table(failing.manifest, {"f0": [9]}))
 
     # AND the next rows are answered
@@ -91,11 +99,8 @@ def test_a_damaged_model_is_an_engine_error(
     build: Callable[[str], Any], load_engine: Callable[..., Any], engine: str
 ) -> None:
     # GIVEN half a model WHEN it is loaded THEN that is an EngineError
-    from dataclasses import replace
-
-    model = build("classifier")
     with pytest.raises(EngineError):
-        load_engine(engine, replace(model, onnx=model.onnx[: len(model.onnx) // 2]))
+        load_engine(engine, build("classifier"), halved=True)
 
 
 def test_threads_do_not_change_the_answer(
@@ -150,11 +155,13 @@ def test_auto_takes_the_first_engine_that_is_here(build: Callable[[str], Any], t
         load(artifact)
 
 
-def test_sends_no_telemetry(engine: str, build: Callable[[str], Any], tmp_path: Path) -> None:
+def test_sends_no_telemetry(
+    engine: str, build: Callable[[str], Any], load_engine: Callable[..., Any], tmp_path: Path
+) -> None:
     # GIVEN a process with a home of its own, in which nobody switched telemetry off
     home = tmp_path / "home"
     home.mkdir()
-    (tmp_path / "model.onnx").write_bytes(build("classifier").onnx)
+    load_engine(engine, build("classifier"))  # writes it
     program = (
         f"import sys; sys.path[:0] = {[str(FRAMEWORK), *sys.path]!r}\n"
         "from sls_ml_runtime.artifact import Artifact\nfrom sls_ml_runtime.engines import load\n"

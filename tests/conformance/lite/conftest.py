@@ -11,6 +11,8 @@ import onnx
 import pytest
 
 from sls_ml.artifact.lite import compile_lite
+from sls_ml_runtime.artifact import Artifact
+from sls_ml_runtime.engines import load
 from sls_ml_runtime.engines.lite import Engine
 
 DTYPES = {1: "float32", 6: "int32", 7: "int64", 8: "string", 9: "bool", 11: "float64"}
@@ -73,6 +75,23 @@ def in_lite() -> Callable[[onnx.ModelProto, Mapping[str, np.ndarray]], Answers]:
         manifest = manifest_of(model)
         engine = Engine.of(compile_lite(model.SerializeToString(), manifest, row_budget=None))
         return _as_numpy(engine.run(columns_of(manifest["tensors"], feeds)))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def in_engine(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Answers]:
+    """Answers of an engine of the runtime, by its name, for a model and its inputs."""
+    folder = tmp_path_factory.mktemp("artifact")
+
+    def run(name: str, model: onnx.ModelProto, feeds: Mapping[str, np.ndarray]) -> Answers:
+        manifest = manifest_of(model)
+        content = model.SerializeToString()
+        (folder / "model.onnx").write_bytes(content)
+        if name == "lite":
+            (folder / "model.lite").write_bytes(compile_lite(content, manifest, row_budget=None))
+        loaded = load(Artifact("case", "0" * 64, manifest, str(folder)), engine=name)
+        return _as_numpy(loaded.run(columns_of(manifest["tensors"], feeds)))
 
     return run
 
