@@ -80,7 +80,8 @@ class Metrics:
         """
         now = int(time() * 1000)
         if reply.status == 200 and not self._cold:
-            key = (reply.method, reply.path, alias)
+            digest = reply.model.artifact.digest if reply.model else ""  # another one when an alias moves
+            key = (reply.method, reply.path, alias, digest)
             lines = self._succeeded.get(key)
             if lines is None:
                 lines = self._succeeded[key] = self._lines_of_success(reply, alias)

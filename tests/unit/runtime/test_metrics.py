@@ -69,6 +69,24 @@ def test_the_lines_of_a_success_are_those_that_encoding_gives(
     assert [list(line.items()) for line in later] == [list(line.items()) for line in [first, emf] * 2]
 
 
+def test_the_lines_of_a_success_name_the_model_that_answered(
+    service: Service, runtime: SimpleNamespace, capsys: Any
+) -> None:
+    # GIVEN a service whose model is replaced by another, as happens when an alias is moved
+    another = runtime.make_service(runtime.write(example=[]))
+    writer = Metrics(service)
+    body = b'[{"age":60,"income":8}]'
+
+    # WHEN both answer THEN each request is logged with the digest of its own model
+    digests = []
+    for asked in (service, service, another, service):
+        line, emf = write(writer, asked, body, capsys)
+        assert line["digest"] == emf["digest"]
+        digests.append(line["digest"])
+    one, two = (each.models["credit"].artifact.digest[:12] for each in (service, another))
+    assert digests == [one, one, two, one]
+
+
 def test_counts_a_refusal_without_the_payload(service: Service, capsys: Any) -> None:
     # GIVEN a value that is refused WHEN the request is written
     line, emf = write(Metrics(service), service, b'{"age":60,"income":"private"}', capsys)
