@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
+from botocore.exceptions import ClientError
 
 from command_line import copy_sample, run
+
+STACK = "sls-ml-breast-cancer-local"
+DENIED = {"AccessDenied", "AccessDeniedException", "403"}
+"""How a call is refused; moto's SQS does it with a bare 403."""
 
 HOOKS = '''"""Tries, with the function's own role, what it may and may not do."""
 
@@ -67,5 +74,71 @@ def test_a_function_reads_its_own_model_and_nothing_else(tmp_path: Path) -> None
     # THEN it can read its own model, and everything else is denied by IAM
     assert answer["read own"] == "allowed"
     for denied in ("read foreign", "write own", "delete own", "list", "queue"):
-        # moto's SQS refuses with a bare 403.
-        assert answer[denied] in {"AccessDenied", "AccessDeniedException", "403"}, (denied, answer[denied])
+        assert answer[denied] in DENIED, (denied, answer[denied])
+
+
+def test_a_batch_function_touches_its_own_places_and_nothing_else(tmp_path: Path) -> None:
+    # GIVEN a deployed batch function, objects in many places, and a user with its role's policy
+    sample = copy_sample("breast-cancer", tmp_path)
+    try:
+        done = run(sample, "deploy", "--stage", "local", "--json")
+        assert done.code == 0, done.out + done.err
+        cloud = run(sample, "local", "status", "--json").document
+        place = {"endpoint_url": cloud["endpoint_url"], "region_name": cloud["region"]}
+        owner = place | {
+            "aws_access_key_id": cloud["access_key"],
+            "aws_secret_access_key": cloud["secret_key"],
+        }
+        (stack,) = boto3.client("cloudformation", **owner).describe_stacks(StackName=STACK)["Stacks"]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        bucket, queue, dead = outputs["DataBucket"], outputs["ScoreQueue"], outputs["ScoreDeadLetters"]
+        name = outputs["ScoreFunction"]
+        role = boto3.client("lambda", **owner).get_function_configuration(FunctionName=name)["Role"]
+        for key in ("score/in/a.csv.skip", "score/out/a", "else/a"):
+            boto3.client("s3", **owner).put_object(Bucket=bucket, Key=key, Body=b"x")
+        iam, plain = boto3.client("iam", **owner), role.rpartition("/")[2]
+        policy = iam.get_role_policy(RoleName=plain, PolicyName="grants")["PolicyDocument"]
+        iam.create_user(UserName="like-score")
+        iam.put_user_policy(UserName="like-score", PolicyName="grants", PolicyDocument=json.dumps(policy))
+        given = iam.create_access_key(UserName="like-score")["AccessKey"]
+        keys = place | {
+            "aws_access_key_id": given["AccessKeyId"],
+            "aws_secret_access_key": given["SecretAccessKey"],
+        }
+        s3, sqs = boto3.client("s3", **keys), boto3.client("sqs", **keys)
+        # WHEN that user tries what the role may, and what it may not
+        allowed = {
+            "read input": tried(s3.get_object, Bucket=bucket, Key="score/in/a.csv.skip"),
+            "write output": tried(s3.put_object, Bucket=bucket, Key="score/out/b", Body=b"x"),
+            "read output": tried(s3.get_object, Bucket=bucket, Key="score/out/a"),
+            "receive": tried(sqs.receive_message, QueueUrl=queue),
+            "attributes": tried(sqs.get_queue_attributes, QueueUrl=queue, AttributeNames=["All"]),
+        }
+        denied = {
+            "write input": tried(s3.put_object, Bucket=bucket, Key="score/in/b.csv", Body=b"x"),
+            "delete input": tried(s3.delete_object, Bucket=bucket, Key="score/in/a.csv.skip"),
+            "delete output": tried(s3.delete_object, Bucket=bucket, Key="score/out/a"),
+            "read elsewhere": tried(s3.get_object, Bucket=bucket, Key="else/a"),
+            "write elsewhere": tried(s3.put_object, Bucket=bucket, Key="else/b", Body=b"x"),
+            "list": tried(s3.list_objects_v2, Bucket=bucket),
+            "open the bucket": tried(s3.delete_public_access_block, Bucket=bucket),
+            "change its policy": tried(s3.delete_bucket_policy, Bucket=bucket),
+            "send": tried(sqs.send_message, QueueUrl=queue, MessageBody="x"),
+            "purge": tried(sqs.purge_queue, QueueUrl=queue),
+            "delete the queue": tried(sqs.delete_queue, QueueUrl=queue),
+            "receive dead letters": tried(sqs.receive_message, QueueUrl=dead),
+        }
+    finally:
+        run(sample, "local", "down")
+    # THEN IAM lets it do the former and none of the latter
+    assert set(allowed.values()) == {"allowed"}, allowed
+    assert all(said in DENIED for said in denied.values()), denied
+
+
+def tried(call: Callable[..., object], **arguments: object) -> str:
+    """What came of a call: ``allowed``, or the code of the error."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "allowed"
