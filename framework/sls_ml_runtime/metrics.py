@@ -138,6 +138,7 @@ class Metrics:
             "milliseconds": values["latency"],
         }
         if reply.refusal is not None:
+            properties = properties | {"refused": reply.refusal.code}
             line["refused"] = reply.refusal.code
             known = reply.model is not None and reply.refusal.field in reply.model.signature.names
             line["field"] = reply.refusal.field if known else None  # another name is the caller's own text

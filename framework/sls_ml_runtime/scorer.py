@@ -101,6 +101,8 @@ class Scorer:
         if not kept:
             return [], refused
         result = self._model.predict(columns)
+        self._service.keep(self._model, columns, result)
+        self._service.count()
         if self._service.after is not None:
             result = self._service.after(result)
         joined = [[cells[name][row] for row in kept] for name in self._join]

@@ -11,7 +11,7 @@ What the common request does not need (compression, dialects but rows) is import
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import perf_counter, time
 
 from sls_ml_runtime.answer import answer
 from sls_ml_runtime.dialects import rows as plain
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Rows = Sequence[Mapping[str, Any]]
     Table = Mapping[str, Sequence[Any]]
     Headers = Mapping[str, str]
+    Seen = tuple[Columns, Sequence[Any]]
     Routes = dict[str, dict[str, list["Route"]]]
 
 NO_LIMIT = 1 << 62
@@ -41,6 +42,10 @@ COMPRESSED_FROM = 1024
 """Answers of more bytes are compressed for clients that accept it."""
 LARGE = 1 << 20
 """Answers of more bytes may be too large for a provider."""
+
+COUNTED_ROWS = 100
+COUNTED_SECONDS = 60
+"""Answered rows are counted for the drift watch when there are so many, or after so long a time."""
 
 
 class Model:
@@ -50,14 +55,16 @@ class Model:
         artifact: Its artifact.
         engine: The engine that runs it.
         signature: Its inputs, prepared for checking.
+        seen: Columns and predictions that are not yet counted; None of a model that is not watched for drift.
     """
 
-    __slots__ = ("artifact", "engine", "signature")
+    __slots__ = ("artifact", "engine", "seen", "signature")
 
-    def __init__(self, artifact: Artifact, engine: InferenceEngine) -> None:
+    def __init__(self, artifact: Artifact, engine: InferenceEngine, *, watched: bool = False) -> None:
         self.artifact = artifact
         self.engine = engine
         self.signature = Signature(artifact.manifest)
+        self.seen: list[Seen] | None = [] if watched else None
 
     def predict(self, columns: Columns) -> dict[str, Any]:
         """The plain answer for checked columns."""
@@ -166,6 +173,7 @@ class Call:
         """Run the model on checked columns, and the user's hook after it; gives the plain answer."""
         self.rows = row_count(columns)
         result = self.model.predict(columns)
+        self.service.keep(self.model, columns, result)
         after = self.service.after
         if after is None:
             return result
@@ -266,7 +274,12 @@ class Service:
         hooks: ModuleType | None = None,
     ) -> None:
         self.config = config
-        self.models = {name: Model(artifacts[name], engines[name]) for name in config["models"]}
+        self.models = {
+            name: Model(artifacts[name], engines[name], watched=settings.get("watched", False))
+            for name, settings in config["models"].items()
+        }
+        self._uncounted = 0
+        self._counted_at = time()
         self.init: dict[str, float] = {}
         self.check_answer: Callable[[dict[str, str], bytes], None] | None = None
         http = config.get("http") or {}
@@ -322,8 +335,30 @@ class Service:
             from sls_ml_runtime.content import allow_origin
 
             allow_origin(self.cors, method, headers.get("origin"), reply.headers)
+        if self._uncounted and (
+            self._uncounted >= COUNTED_ROWS or time() - self._counted_at >= COUNTED_SECONDS
+        ):
+            self.count()
         reply.milliseconds = (perf_counter() - started) * 1000
         return reply
+
+    def keep(self, model: Model, columns: Columns, result: Mapping[str, Any]) -> None:
+        """Keep what was answered until it is counted, where the model is watched for drift."""
+        if model.seen is not None:
+            predictions = result.get("label") or result.get("value") or ()
+            # An after hook may change the lists of the result.
+            model.seen.append((columns, predictions if self.after is None else [*predictions]))
+            self._uncounted += row_count(columns)
+
+    def count(self) -> None:
+        """Count what was answered since the last time, and tell the log."""
+        if not self._uncounted:
+            return
+        from sls_ml_runtime import drift
+
+        drift.write(self.config["project"], self.config["function"], self.models.values())
+        self._uncounted = 0
+        self._counted_at = time()
 
     def _reply(self, method: str, path: str, headers: Headers, body: bytes) -> Reply:
         route = call = None

@@ -56,7 +56,7 @@ for _group, _commands in (
         ),
     ),
     ("Use", (using.invoke, using.score, using.status, estimating.estimate)),
-    ("Watch", (watching.logs, watching.metrics, watching.releases, watching.rollback)),
+    ("Watch", (watching.logs, watching.metrics, watching.drift, watching.releases, watching.rollback)),
     ("Describe", (checking.doctor, trusting.iam, describing.schema)),
 ):
     for _command in _commands:

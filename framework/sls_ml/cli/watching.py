@@ -1,10 +1,11 @@
-"""Commands that look at what is deployed and take it back: logs, metrics, releases, rollback."""
+"""Commands that look at what is deployed and take it back: logs, metrics, drift, releases, rollback."""
 
 from __future__ import annotations
 
 import json as jsonlib
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from sls_ml.cli.choosing import known
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption
 from sls_ml.errors import UsageError
+from sls_ml.intent.drift import LEAST_REFERENCE
 from sls_ml.provider.base import LogEvent, Release
 from sls_ml.spec import read
 
@@ -97,7 +99,8 @@ def metrics(
     spec = read(project, stage)
     known("function", function, spec.functions)
     with output.working("asking for the metrics"):
-        values = story.operate(spec).metrics(function, since=time.time() - 60 * minutes)
+        models = spec.functions[function].model_names if spec.alarms.drift is not None else ()
+        values = story.operate(spec).metrics(function, since=time.time() - 60 * minutes, models=models)
     output.document({"function": function, "minutes": minutes, "metrics": dict(values)})
     if json:
         return
@@ -108,6 +111,53 @@ def metrics(
         (f"last {minutes} minutes", ""),
         ((name.replace("_", " "), f"{value:,.4g}") for name, value in values.items()),
     )
+
+
+def drift(
+    model: Annotated[str | None, typer.Argument(help="A model of the spec; all without.")] = None,
+    *,
+    project: ProjectOption = HERE,
+    stage: StageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare what models have seen in the last day with their samples, now: the index of each input."""
+    output = Output.open(as_json=json)
+    spec = read(project, stage)
+    if model is not None:
+        known("model", model, spec.models)
+    if spec.alarms.drift is None:
+        raise UsageError(
+            "no model is watched for drift",
+            code="drift-off",
+            mend="set alarms.drift, such as 0.2, and deploy",
+        )
+    with output.working("asking the drift watch"):
+        found = story.operate(spec).drift()
+    if not found or (model is not None and model not in found):
+        raise UsageError(
+            f"{model or 'no model'} is {'not ' if model else ''}watched for drift in stage {spec.stage}",
+            code="drift-unwatched",
+            why=f"it is not deployed, or the sample has fewer than {LEAST_REFERENCE} rows",
+            mend="run `sls-ml deploy`, or give models.<name>.sample more rows, convert and deploy",
+        )
+    chosen = {name: each for name, each in found.items() if model in (None, name)}
+    output.document({"threshold": spec.alarms.drift, "models": {k: asdict(v) for k, v in chosen.items()}})
+    if json:
+        return
+    for name, each in chosen.items():
+        seen = ", ".join(f"{function} {rows:,}" for function, rows in each.rows.items()) or "none"
+        if each.psi is None:
+            output.say(f"{name}: too few rows to judge, {each.least:,} are needed; seen: {seen}")
+            continue
+        state = "drifted" if each.psi > spec.alarms.drift else "as in the sample"
+        output.say(f"{name}: {state}, index {each.psi:.3f}; rows: {seen}", style="bold")
+        output.table(
+            ("function", "of", "index", "moved most", "sample", "now"),
+            (
+                (row.function, row.of, f"{row.psi:.3f}", row.moved, f"{row.before:.1%}", f"{row.now:.1%}")
+                for row in each.table
+            ),
+        )
 
 
 def releases(

@@ -94,6 +94,7 @@ def config(deployment: Deployment, function: Function, runtime: Mapping[str, str
                 "files": dict(model.files),
                 "bundled": model.bundled,
                 "engine": model.engine,
+                "watched": model.watched,
             }
             for model in function.models
         },

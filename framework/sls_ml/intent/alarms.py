@@ -1,15 +1,17 @@
 """Decides what of a function is watched: the alarms that fit a model, and the charts of the dashboard.
 
 Each alarm says what to do about it. No traffic is no alarm: a period without data counts as fine, save for
-dead letters, which a silent queue still holds.
+dead letters, which a silent queue still holds, and where the spec says what traffic is expected.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
-from sls_ml.intent.model import Alarm, Batch, Chart, Measure
-from sls_ml.spec.model import Alarms, Concurrency
+from sls_ml.intent.model import Alarm, Batch, Chart, Measure, ModelRef
+from sls_ml.spec.model import Alarms, Concurrency, Traffic
+from sls_ml.spec.rate import MONTH
 
 REJECTED_SHARE = 0.2
 """Share of the requests that may be outside the model's signature before somebody should look."""
@@ -26,8 +28,17 @@ LEAST_RESERVED = 5
 WAITING_TIMEOUTS = 6
 """An event may wait for so many timeouts of the function: as long as one try takes at most."""
 
+EXPECTED_BURSTS = 50
+"""Silence is a time in which so many requests, or bursts of them, should have come: no gap by chance."""
 
-def http_alarms(alarms: Alarms, concurrency: Concurrency) -> Iterator[Alarm]:
+LEAST_SILENCE = 3600
+MOST_SILENCE = 86400
+"""Seconds. A shorter pause is none; and CloudWatch looks back no farther than a day."""
+
+_SILENT_PERIOD = 300
+
+
+def http_alarms(alarms: Alarms, concurrency: Concurrency, traffic: Traffic | None = None) -> Iterator[Alarm]:
     """What is watched of an endpoint."""
     yield Alarm(
         Measure("failed", "share"),
@@ -67,10 +78,11 @@ def http_alarms(alarms: Alarms, concurrency: Concurrency) -> Iterator[Alarm]:
         anchor="rejected-input",
     )
     yield from _capacity(concurrency)
+    yield from _silence(traffic, "requests")
     yield _failed_starts()
 
 
-def batch_alarms(alarms: Alarms, timeout: int) -> Iterator[Alarm]:
+def batch_alarms(alarms: Alarms, timeout: int, traffic: Traffic | None = None) -> Iterator[Alarm]:
     """What is watched of a batch function, whose timeout is given in seconds."""
     yield Alarm(
         Measure("failed", "share"),
@@ -121,7 +133,44 @@ def batch_alarms(alarms: Alarms, timeout: int) -> Iterator[Alarm]:
         anchor="refused-objects",
     )
     yield _throttles()
+    yield from _silence(traffic, "objects")
     yield _failed_starts()
+
+
+def _silence(traffic: Traffic | None, of: Literal["requests", "objects"]) -> Iterator[Alarm]:
+    """Where traffic is expected, its absence is news: here a period without data is as wrong as one at 0."""
+    seconds = None if traffic is None else silent_seconds(traffic)
+    if seconds is not None:
+        periods = -(-seconds // _SILENT_PERIOD)
+        yield Alarm(
+            Measure(of, "sum"),
+            1,
+            seconds=_SILENT_PERIOD,
+            periods=periods,
+            breaching=periods,
+            missing="wrong",
+            release=False,
+            what=f"no {of} for {_duration(periods * _SILENT_PERIOD)}, where functions.traffic expects some",
+            mend="Ask whoever calls whether they do; send a request yourself, and see which part is away.",
+            anchor="silence",
+            raised="below",
+            name="silence",
+        )
+
+
+def silent_seconds(traffic: Traffic) -> int | None:
+    """After how long a pause somebody is told; None for never."""
+    if traffic.silence != "auto":
+        return traffic.silence
+    if not traffic.requests:
+        return None
+    expected = EXPECTED_BURSTS * traffic.burst / traffic.requests * MONTH
+    return max(LEAST_SILENCE, round(expected)) if expected <= MOST_SILENCE else None
+
+
+def _duration(seconds: int) -> str:
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    return " ".join(text for count, text in ((hours, f"{hours} h"), (minutes, f"{minutes} min")) if count)
 
 
 def _capacity(concurrency: Concurrency) -> Iterator[Alarm]:
@@ -199,6 +248,7 @@ HTTP_CHARTS = (
     Chart("Rows", (Measure("rows", "sum"),)),
     Chart("Starts", (Measure("cold_starts", "sum"), Measure("failed_starts", "sum"))),
     Chart("Concurrency", (Measure("concurrency", "maximum"), Measure("throttles", "sum"))),
+    Chart("Paid GB seconds", (Measure("gb_seconds", "sum"),)),
 )
 
 BATCH_CHARTS = (
@@ -209,11 +259,26 @@ BATCH_CHARTS = (
     Chart("Rows", (Measure("rows", "sum"), Measure("rejected", "sum"))),
     Chart("Events", (Measure("queued", "maximum"), Measure("dead_letters", "maximum"))),
     Chart("Seconds that the oldest event waits", (Measure("queue_age", "maximum"),)),
-    Chart("Starts", (Measure("failed_starts", "sum"),)),
+    Chart("Starts", (Measure("cold_starts", "sum"), Measure("failed_starts", "sum"))),
     Chart("Concurrency", (Measure("concurrency", "maximum"), Measure("throttles", "sum"))),
+    Chart("Paid GB seconds", (Measure("gb_seconds", "sum"),)),
 )
 
 
-def charts(batch: Batch | None) -> tuple[Chart, ...]:
-    """What the dashboard shows of a function."""
-    return HTTP_CHARTS if batch is None else BATCH_CHARTS
+def charts(batch: Batch | None, models: tuple[ModelRef, ...] = ()) -> tuple[Chart, ...]:
+    """What the dashboard shows of a function and its models."""
+    fixed = HTTP_CHARTS if batch is None else BATCH_CHARTS
+    inputs = tuple(measure for model in models if model.watched for measure in _of_inputs(model))
+    return (*fixed, Chart("Inputs", inputs)) if inputs else fixed
+
+
+def _of_inputs(model: ModelRef) -> Iterator[Measure]:
+    """What sls_ml_runtime/drift.py counts of a watched model, where its inputs give cause."""
+    inputs, entries = model.manifest["inputs"], model.manifest["drift"]["features"]
+    if any(field["nullable"] for field in inputs):
+        yield Measure("missing_values", "sum", model=model.name)
+    if any(
+        field["dtype"] == "string" and field["categories"] is None and entry.get("rest") == 0
+        for field, entry in zip(inputs, entries, strict=True)
+    ):
+        yield Measure("unseen_categories", "sum", model=model.name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from sls_ml.errors import ModelError, Problem, SpecError
-from sls_ml.intent import alarms, starting
+from sls_ml.intent import alarms, drift, starting
 from sls_ml.intent.model import (
     Batch,
     Deployment,
@@ -81,6 +81,7 @@ def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]
         functions=functions,
         rollout=project.rollout,
         notify=project.alarms.notify,
+        drift=drift.watch(functions, project.alarms.drift),
         aws=project.aws,
     )
 
@@ -92,8 +93,10 @@ def _function(
     manifests: Mapping[str, tuple[str, Mapping[str, Any]]],
 ) -> Function:
     many_rows = spec.objects is not None
+    watches = project.alarms.drift is not None and spec.followed is None
     models = tuple(
-        _model(model, project, *manifests[model], many_rows=many_rows) for model in spec.model_names
+        _model(model, project, *manifests[model], many_rows=many_rows, watches=watches)
+        for model in spec.model_names
     )
     batch = _batch(name, spec.objects) if spec.objects else None
     if batch:
@@ -103,9 +106,9 @@ def _function(
     start = starting.decide(name, spec, models, project.alarms.p99)
     timeout = spec.timeout or (HTTP_TIMEOUT if batch is None else BATCH_TIMEOUT)
     watched = (
-        alarms.http_alarms(project.alarms, spec.concurrency)
+        alarms.http_alarms(project.alarms, spec.concurrency, spec.traffic)
         if batch is None
-        else alarms.batch_alarms(project.alarms, timeout)
+        else alarms.batch_alarms(project.alarms, timeout, spec.traffic)
     )
     return Function(
         name=name,
@@ -124,7 +127,7 @@ def _function(
         grants=tuple(_grants(models, batch, spec)),
         log_retention=LOG_RETENTION,
         alarms=(*watched, *([alarms.failed_follows()] if spec.followed else [])),
-        charts=alarms.charts(batch),
+        charts=alarms.charts(batch, models),
         start_reason=start.reason,
         requirements=spec.requirements,
         traffic=spec.traffic,
@@ -133,7 +136,7 @@ def _function(
 
 
 def _model(
-    name: str, project: Project, digest: str, manifest: Mapping[str, Any], *, many_rows: bool
+    name: str, project: Project, digest: str, manifest: Mapping[str, Any], *, many_rows: bool, watches: bool
 ) -> ModelRef:
     """The model with its engine: the first that is proven, or for many rows the one with the throughput."""
     wanted = project.models[name].engine
@@ -160,6 +163,7 @@ def _model(
         engine=engine,
         bundled=sum(files.values()) <= BUNDLE_LIMIT,
         manifest=manifest,
+        watched=watches and drift.watchable(manifest),
     )
 
 

@@ -33,6 +33,7 @@ class ModelRef:
         engine: The engine that will run it.
         bundled: Whether the artifact rides in the package; else it is fetched from the store at start.
         manifest: The parsed manifest.json.
+        watched: Whether its functions count what they see, for the drift watch.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ModelRef:
     engine: EngineName
     bundled: bool
     manifest: Mapping[str, Any]
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,14 @@ Signal = Literal[
     "cold_starts",
     "concurrency",
     "dead_letters",
+    "drift",
     "failed",
     "failed_follows",
     "failed_starts",
+    "gb_seconds",
     "init",
     "latency",
+    "missing_values",
     "objects",
     "queue_age",
     "queued",
@@ -128,9 +133,12 @@ Signal = Literal[
     "requests",
     "rows",
     "throttles",
+    "unseen_categories",
 ]
 """What can be seen of a function. `failed` are calls without an answer, `rejected` the requests (of a batch:
-the rows) that the model's signature refuses, `init` and `latency` milliseconds, `queue_age` seconds."""
+the rows) that the model's signature refuses, `init` and `latency` milliseconds, `queue_age` seconds.
+`gb_seconds` is the time that is paid for, without starts. `drift`, the largest population stability index of
+inputs and predictions, and `missing_values` and `unseen_categories` in its inputs are seen of a model."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +149,13 @@ class Measure:
         signal: What is seen.
         statistic: How a period becomes a number; ``share`` is of the calls in the period, from 0 to 1.
         least: A share of fewer calls than this says nothing, and counts as 0.
+        model: The model that a signal of a model is seen of.
     """
 
     signal: Signal
     statistic: Literal["maximum", "p50", "p99", "share", "sum"]
     least: int = 0
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,15 +164,17 @@ class Alarm:
 
     Attributes:
         measure: The number that is watched.
-        threshold: The alarm is raised above it.
+        threshold: What the number is compared with.
         seconds: Length of a period.
         periods: Periods that are looked at.
-        breaching: How many of them must be above the threshold.
-        missing: A period without data is fine, or leaves the alarm as it is.
+        breaching: How many of them must be on the wrong side of the threshold.
+        missing: A period without data is fine, leaves the alarm as it is, or is as wrong as one too low.
         release: Whether a release that raises it is to be taken back.
         what: What has happened, a clause.
         mend: What to do, a sentence.
         anchor: The section of docs/runbook.md.
+        raised: Which side of the threshold is the wrong one.
+        name: What it is called where the signal is not its name.
     """
 
     measure: Measure
@@ -170,11 +182,13 @@ class Alarm:
     seconds: int
     periods: int
     breaching: int
-    missing: Literal["fine", "unchanged"]
+    missing: Literal["fine", "unchanged", "wrong"]
     release: bool
     what: str
     mend: str
     anchor: str
+    raised: Literal["above", "below"] = "above"
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -218,10 +232,30 @@ class Function:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """A model whose inputs and predictions are compared with its sample, in all functions that serve it."""
+
+    model: str
+    digest: str
+    functions: tuple[str, ...]
+    alarm: Alarm
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The watch for drift: each hour, over what was seen in the last `hours`, from `least` rows on."""
+
+    models: tuple[Watched, ...]
+    hours: int
+    least: int
+
+
+@dataclass(frozen=True)
 class Deployment:
     """Everything one stage of a project consists of, for one provider and region.
 
-    `notify` are the mail addresses that alarms go to; `aws` is what only that provider reads.
+    `notify` are the mail addresses that alarms go to; `drift` is None where no model is watched; `aws` is
+    what only that provider reads.
     """
 
     project: str
@@ -233,4 +267,5 @@ class Deployment:
     functions: tuple[Function, ...]
     rollout: Rollout
     notify: tuple[str, ...] = ()
+    drift: Drift | None = None
     aws: Aws = field(default_factory=Aws)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sls_ml.errors import UnsupportedError
-from sls_ml.spec.model import Alarms, Function, Project
+from sls_ml.spec.model import Function, Project
 
 
 def refuse_unsupported(project: Project) -> None:
@@ -31,8 +31,6 @@ def _project_keys(project: Project) -> Iterator[str]:
         yield f"provider: {project.provider} (only aws)"
     if project.store.startswith(("gs://", "az://")):
         yield f"store: {project.store} (only auto, s3:// and file://)"
-    if project.alarms.drift != Alarms().drift:
-        yield "alarms.drift"
 
 
 def _function_keys(function: Function) -> Iterator[str]:

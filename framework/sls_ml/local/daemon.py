@@ -97,6 +97,7 @@ class Cloud:
         moto_mends.ask_queue_policies()
         moto_mends.tell_event_bridge()
         moto_mends.name_secrets()
+        moto_mends.name_log_groups()
         moto_mends.read_patterns()
         moto_mends.sign_empty_bodies()
         moto_mends.serve_apis(apis.open, apis.close)

@@ -16,6 +16,7 @@ from moto.apigatewayv2.models import ApiGatewayV2Backend
 from moto.core.responses import ActionResult
 from moto.events.models import Rule
 from moto.iam.access_control import IAMPolicyStatement, IAMRequestBase
+from moto.logs.responses import LogsResponse
 from moto.s3.responses import S3Response
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sqs.models import Queue, sqs_backends
@@ -94,6 +95,19 @@ def name_secrets() -> None:
         return secret.arn if secret else given
 
     moto: Any = SecretsManagerResponse
+    moto._determine_resource = determine
+
+
+def name_log_groups() -> None:
+    """Judge a call about a log group by the ARN that policies name it by; for moto each is about all."""
+
+    def determine(response: Any) -> str:
+        group = response._get_param("logGroupName")
+        if not group:
+            return "*"
+        return f"arn:aws:logs:{response.region}:{response.current_account}:log-group:{group}:log-stream:"
+
+    moto: Any = LogsResponse
     moto._determine_resource = determine
 
 

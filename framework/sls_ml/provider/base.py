@@ -201,6 +201,46 @@ class StoredObject:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How far an input, or the predictions, of a model in a function are from the sample.
+
+    Attributes:
+        function: The function that has seen the rows.
+        of: The input, or ``(prediction)``.
+        psi: The population stability index.
+        rows: Rows that were counted.
+        moved: The bin whose share has changed most.
+        before: Its share in the sample, from 0 to 1.
+        now: Its share now.
+    """
+
+    function: str
+    of: str
+    psi: float
+    rows: int
+    moved: str
+    before: float
+    now: float
+
+
+@dataclass(frozen=True)
+class ModelDrift:
+    """What the drift watch says of a model.
+
+    Attributes:
+        psi: The largest index of the table; None where no function has seen enough rows.
+        rows: Rows that were counted, by function.
+        least: Rows from which a function is judged.
+        table: Every input and prediction of every function that is judged, the farthest first.
+    """
+
+    psi: float | None
+    rows: Mapping[str, int]
+    least: int
+    table: tuple[Spread, ...]
+
+
+@dataclass(frozen=True)
 class LogEvent:
     """One line of a function's log; `time` is in seconds since the epoch."""
 
@@ -240,8 +280,14 @@ class Operations(Protocol):
     def logs(self, function: str, *, since: float, follow: bool = False) -> Iterator[LogEvent]:
         """The log of a function, by its name in the spec, oldest event first."""
 
-    def metrics(self, function: str, *, since: float) -> Mapping[str, float]:
-        """What a function has done since a moment (seconds since the epoch), by the name of the number."""
+    def metrics(self, function: str, *, since: float, models: Sequence[str] = ()) -> Mapping[str, float]:
+        """What a function has done since a moment (seconds since the epoch), by the name of the number.
+
+        For each of `models` also its drift, where that was judged since.
+        """
+
+    def drift(self) -> Mapping[str, ModelDrift]:
+        """Let the drift watch look at what was seen until now; its findings by model, none without it."""
 
     def announces_objects(self, bucket: str) -> bool:
         """Whether a bucket tells of its new objects, as the input of a batch function must."""

@@ -68,6 +68,12 @@ Name = Annotated[
 Seconds = Annotated[
     int, _quantity({"s": 1, "m": 60}, "10s or 5m"), Field(ge=1), _schema("integer", r"^\d+\s*(s|m)$")
 ]
+Silence = Annotated[
+    int,
+    _quantity({"m": 60, "h": 3600, "d": 86400}, "90m, 14h or 1d"),
+    Field(ge=600, le=86400),
+    _schema("integer", r"^\d+\s*(m|h|d)$"),
+]
 Milliseconds = Annotated[
     int, _quantity({"ms": 1, "s": 1000}, "200ms or 2s"), Field(ge=1), _schema("integer", r"^\d+\s*(ms|s)$")
 ]
@@ -189,10 +195,15 @@ class Concurrency(_Model):
 
 
 class Traffic(_Model):
-    """The expected traffic: requests (objects, of a batch function), and how many come at the same moment."""
+    """The expected traffic: requests (objects, of a batch function), and how many come at the same moment.
+
+    `silence` is the time without any after which somebody is told: ``auto``, a time in which many should
+    have come; a time of your own, such as a night; or null for never.
+    """
 
     requests: Rate
     burst: int = Field(default=1, ge=1)
+    silence: Literal["auto"] | Silence | None = "auto"
 
 
 def _even(value: object) -> object:
@@ -265,12 +276,15 @@ class Function(_Model):
 
 
 class Alarms(_Model):
-    """Thresholds of the default alarms and who is told. `p99` is in milliseconds."""
+    """Thresholds of the default alarms and who is told.
+
+    `p99` is in milliseconds, `drift` a population stability index; null switches either off.
+    """
 
     notify: tuple[str, ...] = ()
     error_rate: Share = 0.01
     p99: Milliseconds | None = None
-    drift: float = Field(default=0.2, gt=0)
+    drift: Annotated[float, Field(gt=0)] | None = 0.2
 
 
 _Subnet = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}", "subnet-0a1b2c3d4e5f67890")]

@@ -144,7 +144,6 @@ def test_functions_must_not_feed_a_circle() -> None:
         ({"score": {"model": "credit", "objects": {"format": "parquet"}}}, {}, "objects.format: parquet"),
         ({"score": {"model": "credit", "schedule": "rate(1 day)"}}, {}, "schedule"),
         ({"predict": {"model": "credit", "http": {}}}, {"provider": "gcp"}, "provider: gcp"),
-        ({"predict": {"model": "credit", "http": {}}}, {"alarms": {"drift": 0.3}}, "alarms.drift"),
     ],
 )
 def test_keys_not_carried_out_are_refused_by_name(

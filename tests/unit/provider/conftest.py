@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sls_ml.intent import alarms
+from sls_ml.intent import alarms, drift
 from sls_ml.intent.model import (
     Batch,
     Deployment,
@@ -37,21 +37,44 @@ from sls_ml.spec.model import (
     Rollout,
     Secret,
     Throttle,
+    Traffic,
 )
 
 EXAMPLE = [{"age": 41, "city": "Bern"}, {"age": 27, "city": 'Zürich "Nord"'}]
 
+REFERENCE = {
+    "inputs": [
+        {"name": "age", "dtype": "float64", "nullable": True, "categories": None},
+        {"name": "city", "dtype": "string", "nullable": False, "categories": None},
+    ],
+    "drift": {
+        "rows": 1000,
+        "features": [
+            {"edges": [30.0], "counts": [400, 590], "nulls": 10},
+            {"top": ["Bern"], "counts": [1000], "rest": 0, "nulls": 0},
+        ],
+        "prediction": {"top": ["no", "yes"], "counts": [700, 300], "rest": 0, "nulls": 0},
+    },
+}
+
 
 def model(
-    name: str = "credit", *, size: int = 40_000, bundled: bool = True, example: Any = EXAMPLE
+    name: str = "credit",
+    *,
+    size: int = 40_000,
+    bundled: bool = True,
+    example: Any = EXAMPLE,
+    watched: bool = False,
+    digest: str = "ab" * 32,
 ) -> ModelRef:
     return ModelRef(
         name=name,
-        digest="ab" * 32,
+        digest=digest,
         files={"model.onnx": size},
         engine="ort_capi",
         bundled=bundled,
-        manifest={"example": example},
+        manifest={"example": example, **REFERENCE} if watched else {"example": example},
+        watched=watched,
     )
 
 
@@ -67,8 +90,11 @@ def function(name: str = "predict", **changed: Any) -> Function:
         grants += [ReadAlias(each.name, follow.alias) for each in models]
     timeout = 300 if batch else 10
     limits = changed.get("concurrency", Concurrency())
+    traffic: Traffic | None = changed.get("traffic")
     spec: Alarms = changed.pop("alarms", Alarms())
-    watched = alarms.batch_alarms(spec, timeout) if batch else alarms.http_alarms(spec, limits)
+    watched = (
+        alarms.batch_alarms(spec, timeout, traffic) if batch else alarms.http_alarms(spec, limits, traffic)
+    )
     values: dict[str, Any] = {
         "http": None if batch else Http(),
         "memory": 512,
@@ -81,7 +107,7 @@ def function(name: str = "predict", **changed: Any) -> Function:
         "style": "function",
         "log_retention": 30,
         "alarms": (*watched, *([alarms.failed_follows()] if follow else [])),
-        "charts": alarms.charts(batch),
+        "charts": alarms.charts(batch, models),
         **changed,
     }
     return Function(
@@ -102,6 +128,7 @@ def deployment(*functions: Function, **changed: Any) -> Deployment:
         "store": "auto",
         "vendor": True,
         "rollout": Rollout(),
+        "drift": drift.watch(functions, changed.pop("threshold", 0.2)),
         **changed,
     }
     return Deployment(functions=functions, **values)
@@ -137,6 +164,10 @@ DEPLOYMENTS: dict[str, Deployment] = {
         function("score", batch=OWN),
         notify=("ops@example.org", "night@example.org"),
     ),
+    "busy": deployment(
+        function(traffic=Traffic(requests=1_000_000, burst=5)),
+        function("score", batch=OWN, traffic=Traffic(requests=300, silence=86_400)),
+    ),
     "canary": deployment(
         function("predict"),
         function("both", models=(model("credit"), model("churn"))),
@@ -149,7 +180,7 @@ DEPLOYMENTS: dict[str, Deployment] = {
     ),
     "careful-account": deployment(
         function(),
-        function("score", batch=OWN),
+        function("score", models=(model(watched=True),), batch=OWN),
         aws=Aws.model_validate(
             {
                 "vpc": {
@@ -193,6 +224,14 @@ DEPLOYMENTS: dict[str, Deployment] = {
         function(models=(model("credit"), model("churn")), follow=Follow(alias="champion")),
         function("score", batch=OWN, follow=Follow(alias="nightly", seconds=600)),
         rollout=Rollout(canary=Canary(percent=10, minutes=5)),
+    ),
+    "drift": deployment(
+        function(
+            "predict", models=(model("credit", watched=True), model("churn", watched=True, digest="cd" * 32))
+        ),
+        function("score", models=(model("credit", watched=True),), batch=OWN),
+        function("quiet", models=(model("fraud"),)),
+        notify=("ops@example.org",),
     ),
     "http": deployment(function()),
     "http-public": deployment(
@@ -243,8 +282,9 @@ DEPLOYMENTS: dict[str, Deployment] = {
         function("score", batch=OWN),
     ),
     "long-names": deployment(
-        function(f"predict-{'p' * 24}"),
+        function(f"predict-{'p' * 24}", models=(model("m" * 32, watched=True),)),
         function(f"score-{'s' * 26}", batch=OWN),
+        threshold=0.25,
         project=f"credit-{'r' * 25}",
         stage=f"feature-{'x' * 40}",
     ),

@@ -1,96 +1,25 @@
-"""What alarms do when metric data comes in, judged by the documented semantics of CloudWatch.
-
-moto keeps alarms but never judges them, so the small judge below does: it reads an alarm as rendered, takes
-the data of its periods, and applies metric math, M out of N, and the treatment of missing data as the
-user guide of CloudWatch says ("Using metric math", "Configuring how CloudWatch alarms treat missing data").
-"""
+"""What alarms do when metric data comes in, judged by the documented semantics of CloudWatch."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from alarm_judge import Data, judge
+from sls_ml.intent.alarms import silent_seconds
 from sls_ml.intent.model import Place
 from sls_ml.provider.aws import render
-from sls_ml.spec.model import Alarms, Concurrency, Follow
+from sls_ml.spec.model import Alarms, Concurrency, Follow, Traffic
 from sls_ml_runtime.metrics import Metrics, write_failed_follow, write_failed_init
 from sls_ml_runtime.serve import Reply
 
 ROOT = Path(__file__).parents[3]
-EXTRA = 2
-"""Periods that CloudWatch looks at beyond the evaluation periods, for data points that came late."""
-
-Data = Mapping[str, Sequence[float | None]]
-"""Metric name -> a value per period, oldest first; None where there was none."""
-
-
-class Maybe:
-    """A number, or none: a data point in metric math."""
-
-    def __init__(self, value: float | None) -> None:
-        self.value = value
-
-    def _with(self, other: Maybe | float, does: Any) -> Maybe:
-        right = other.value if isinstance(other, Maybe) else other
-        return Maybe(None if self.value is None or right is None else does(self.value, right))
-
-    def __add__(self, other: Maybe) -> Maybe:
-        return self._with(other, lambda a, b: a + b)
-
-    def __truediv__(self, other: Maybe) -> Maybe:
-        return self._with(other, lambda a, b: a / b if b else None)
-
-    def __ge__(self, other: float) -> Maybe:
-        return self._with(other, lambda a, b: a >= b)
-
-
-def fill(point: Maybe, value: float) -> Maybe:
-    return Maybe(value) if point.value is None else point
-
-
-def either(condition: Maybe, one: Maybe, other: float) -> Maybe:
-    if condition.value is None:
-        return condition
-    return one if condition.value else Maybe(other)
-
-
-def points(alarm: Mapping[str, Any], data: Data) -> list[float | None]:
-    """The alarm's value in each period."""
-    if "Metrics" not in alarm:
-        return list(data.get(alarm["MetricName"], []))
-    *queries, value = alarm["Metrics"]
-    series = {q["Id"]: data.get(q["MetricStat"]["Metric"]["MetricName"], []) for q in queries}
-    length = max(len(values) for values in series.values())
-    padded = {name: [*values, *[None] * (length - len(values))] for name, values in series.items()}
-    code = compile(ast.parse(value["Expression"], mode="eval"), "metric math", "eval")
-    return [
-        eval(code, {"FILL": fill, "IF": either} | {n: Maybe(v[at]) for n, v in padded.items()}).value  # noqa: S307
-        for at in range(length)
-    ]
-
-
-def judge(alarm: Mapping[str, Any], data: Data, before: str = "OK") -> str:
-    """The alarm's state after the last period of the data.
-
-    Where enough of the range is there, the most recent points decide; else what is missing is filled in.
-    """
-    wanted, breaching = alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]
-    there = [point for point in points(alarm, data)[-(wanted + EXTRA) :] if point is not None][-wanted:]
-    bad = sum(point > alarm["Threshold"] for point in there)
-    missing = wanted - len(there)
-    if bad >= breaching:
-        return "ALARM"
-    if missing and alarm["TreatMissingData"] == "ignore":
-        return before
-    assert alarm["TreatMissingData"] in {"ignore", "notBreaching"}
-    return "OK"
 
 
 @pytest.fixture
@@ -99,7 +28,11 @@ def alarms(make: Any) -> dict[str, dict[str, Any]]:
     own = make.scoring(Place(None, "score/in/"), Place(None, "score/out/"))
     deployment = make.deployment(
         make.function(
-            alarms=Alarms(p99=200), concurrency=Concurrency(reserved=10), follow=Follow(alias="champion")
+            alarms=Alarms(p99=200),
+            concurrency=Concurrency(reserved=10),
+            models=(make.model(watched=True),),
+            traffic=Traffic(requests=1_000_000),
+            follow=Follow(alias="champion"),
         ),
         make.function("score", batch=own),
     )
@@ -112,18 +45,21 @@ def alarms(make: Any) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_no_traffic_raises_nothing(alarms: dict[str, dict[str, Any]]) -> None:
-    # GIVEN all alarms
+def test_no_traffic_raises_nothing_but_where_it_is_expected(alarms: dict[str, dict[str, Any]]) -> None:
+    # GIVEN all alarms, of functions of which one expects traffic
     # WHEN no data comes for a long time
     states = {name: judge(alarm, {}) for name, alarm in alarms.items()}
-    # THEN all are as they were
+    # THEN all are as they were, but for that one's silence
+    assert states.pop("PredictSilenceAlarm") == "ALARM"
     assert set(states.values()) == {"OK"}
+    assert "ScoreSilenceAlarm" not in states
 
 
 def test_healthy_traffic_raises_nothing(alarms: dict[str, dict[str, Any]]) -> None:
     # GIVEN all alarms
     # WHEN requests are answered
     data: Data = {
+        "drift": [0.05] * 9,
         "requests": [100.0] * 9,
         "Invocations": [100.0] * 9,
         "Errors": [0.0] * 9,
@@ -181,6 +117,11 @@ def test_failed_calls(alarms: dict[str, dict[str, Any]], data: Data, state: str)
         ("ScoreRefusedObjectsAlarm", {"too_many_rejected": [1]}, "ALARM"),
         ("ScoreRefusedObjectsAlarm", {"refused": [0], "too_many_rejected": [0]}, "OK"),
         ("ScoreDeadLettersAlarm", {"ApproximateNumberOfMessagesVisible": [1]}, "ALARM"),
+        ("CreditDriftAlarm", {"drift": [0.31]}, "ALARM"),
+        ("CreditDriftAlarm", {"drift": [0.31, 0.11]}, "OK"),
+        ("PredictSilenceAlarm", {"requests": [0] * 12}, "ALARM"),
+        ("PredictSilenceAlarm", {"requests": [*[None] * 12, 1]}, "OK"),
+        ("PredictSilenceAlarm", {"requests": [1, *[None] * 20]}, "ALARM"),
     ],
 )
 def test_other_signals(alarms: dict[str, dict[str, Any]], alarm: str, data: Data, state: str) -> None:
@@ -195,6 +136,32 @@ def test_a_silent_queue_still_holds_its_dead_letters(alarms: dict[str, dict[str,
     # THEN the alarm stays, until the queue is said to be empty
     assert judge(alarm, {visible: [1, None, None, None]}, before="ALARM") == "ALARM"
     assert judge(alarm, {visible: [1, 0]}, before="ALARM") == "OK"
+
+
+def test_too_few_rows_leave_the_drift_alarm_as_it_is(alarms: dict[str, dict[str, Any]]) -> None:
+    # GIVEN a model that has drifted, and then is hardly asked, so that its index is not told
+    # THEN the alarm stays, until rows say otherwise
+    alarm = alarms["CreditDriftAlarm"]
+    assert judge(alarm, {"drift": [None, None, None, None]}, before="ALARM") == "ALARM"
+    assert judge(alarm, {"drift": [0.4, None, None, 0.1]}, before="ALARM") == "OK"
+
+
+@pytest.mark.parametrize(
+    ("traffic", "seconds"),
+    [
+        (Traffic(requests=1_000_000), 3600),
+        (Traffic(requests=10_000, burst=1), 13_140),
+        (Traffic(requests=10_000, burst=5), 65_700),
+        (Traffic(requests=1000), None),
+        (Traffic(requests=0), None),
+        (Traffic(requests=1000, silence=50_400), 50_400),
+        (Traffic(requests=1_000_000, silence=None), None),
+    ],
+)
+def test_silence_is_a_time_in_which_many_requests_should_have_come(
+    traffic: Traffic, seconds: int | None
+) -> None:
+    assert silent_seconds(traffic) == seconds
 
 
 def test_metrics_are_those_that_functions_write(
@@ -213,6 +180,9 @@ def test_metrics_are_those_that_functions_write(
         for directive in emf.get("_aws", {}).get("CloudWatchMetrics", []):
             dimensions = tuple((name, emf[name]) for name in directive["Dimensions"][0])
             written |= {(directive["Namespace"], m["Name"], dimensions) for m in directive["Metrics"]}
+    written.add(
+        ("sls-ml/credit-risk/dev", "drift", (("model", "credit"),))
+    )  # tests/unit/provider/test_drift.py
     handler = ROOT / "framework/sls_ml/provider/aws/templates/objects_handler.py"
     assert 'METRICS.set_default_dimensions(function="$function", alias=' in handler.read_text()
     for node in ast.walk(ast.parse(handler.read_text())):

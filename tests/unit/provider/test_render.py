@@ -165,7 +165,7 @@ IN_THE_PACKAGE = {
     *("Batch.format", "Batch.join", "Batch.max_rejected", "Batch.output"),
     *("Http.max_body", "Http.max_rows", "Http.page"),
     *("Function.requirements", "Function.style"),
-    *("ModelRef.digest", "ModelRef.engine", "ModelRef.manifest"),
+    "ModelRef.engine",
 }
 """Settings that the code of a function reads: a template does not have them."""
 
@@ -173,7 +173,8 @@ IN_NO_TEMPLATE = {
     "Deployment.provider": "every golden is of AWS",
     "Deployment.vendor": "it is for what is generated",
     "Function.start_reason": "`plan` says it",
-    "Function.traffic": "it decides `start`, which the goldens have",
+    "Drift.hours": "it is a day, always",
+    "Drift.least": "it follows from what chance does, and not from the spec",
 }
 """Other settings with one value in all goldens, and why."""
 

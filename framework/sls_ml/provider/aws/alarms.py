@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from sls_ml.intent.model import Alarm, Deployment, Function
@@ -13,7 +13,15 @@ from sls_ml.provider.aws.iam import POLICY_VERSION
 TOPIC: Final = "AlarmTopic"
 RUNBOOK: Final = "docs/runbook.md"
 
-_MISSING: dict[Literal["fine", "unchanged"], str] = {"fine": "notBreaching", "unchanged": "ignore"}
+_MISSING: Mapping[Literal["fine", "unchanged", "wrong"], str] = {
+    "fine": "notBreaching",
+    "unchanged": "ignore",
+    "wrong": "breaching",
+}
+_COMPARED: Mapping[Literal["above", "below"], str] = {
+    "above": "GreaterThanThreshold",
+    "below": "LessThanThreshold",
+}
 
 
 def topic(addresses: tuple[str, ...], stack: str) -> Iterator[tuple[str, Resource]]:
@@ -65,22 +73,38 @@ def resources(deployment: Deployment, function: Function) -> Iterator[tuple[str,
     """Every alarm of a function."""
     watch = metrics.Watch(deployment, function)
     for alarm in function.alarms:
-        properties: dict[str, Any] = {
-            "AlarmDescription": description(deployment, function, alarm),
-            "AlarmName": name(deployment, function, alarm),
-            "ComparisonOperator": "GreaterThanThreshold",
-            "DatapointsToAlarm": alarm.breaching,
-            "EvaluationPeriods": alarm.periods,
-            "Threshold": alarm.threshold,
-            "TreatMissingData": _MISSING[alarm.missing],
-            **_watched(watch.series(alarm.measure), alarm.seconds),
-        }
-        if deployment.notify:
-            properties |= {"AlarmActions": [ref(TOPIC)], "OKActions": [ref(TOPIC)]}
+        watched = _watched(watch.series(alarm.measure), alarm.seconds)
         yield (
-            logical_id(function, alarm),
-            resource("AWS::CloudWatch::Alarm", properties, function=function.name),
+            logical_id(function.name, alarm),
+            resource_of(deployment, alarm, function.name, watched, function=function.name),
         )
+
+
+def resource_of(
+    deployment: Deployment, alarm: Alarm, about: str, watched: Mapping[str, Any], function: str | None = None
+) -> Resource:
+    """One alarm.
+
+    Args:
+        deployment: The deployment.
+        alarm: When it is raised.
+        about: The function or model that it is about.
+        watched: The metric, or the query, as properties.
+        function: The function that it belongs to; None where it is about a model.
+    """
+    properties: dict[str, Any] = {
+        "AlarmDescription": description(deployment, about, alarm),
+        "AlarmName": name(deployment, about, alarm),
+        "ComparisonOperator": _COMPARED[alarm.raised],
+        "DatapointsToAlarm": alarm.breaching,
+        "EvaluationPeriods": alarm.periods,
+        "Threshold": alarm.threshold,
+        "TreatMissingData": _MISSING[alarm.missing],
+        **watched,
+    }
+    if deployment.notify:
+        properties |= {"AlarmActions": [ref(TOPIC)], "OKActions": [ref(TOPIC)]}
+    return resource("AWS::CloudWatch::Alarm", properties, function=function)
 
 
 def _watched(series: metrics.Series, seconds: int) -> dict[str, Any]:
@@ -97,32 +121,32 @@ def _watched(series: metrics.Series, seconds: int) -> dict[str, Any]:
     }
 
 
-def description(deployment: Deployment, function: Function, alarm: Alarm) -> str:
+def description(deployment: Deployment, about: str, alarm: Alarm) -> str:
     """What the mail says: what has happened, what to do, where to read on."""
     return (
-        f"{function.name} of {deployment.project}, stage {deployment.stage}: {alarm.what}. "
+        f"{about} of {deployment.project}, stage {deployment.stage}: {alarm.what}. "
         f"{alarm.mend} {RUNBOOK}#{alarm.anchor}"
     )
 
 
-def logical_id(function: Function, alarm: Alarm) -> str:
+def logical_id(about: str, alarm: Alarm) -> str:
     """Id of an alarm in the template."""
-    return names.logical_id(function.name, f"{names.logical_id(_kebab(alarm))}Alarm")
+    return names.logical_id(about, f"{names.logical_id(_kebab(alarm))}Alarm")
 
 
-def name(deployment: Deployment, function: Function, alarm: Alarm) -> str:
+def name(deployment: Deployment, about: str, alarm: Alarm) -> str:
     """Name of an alarm on AWS."""
     stack = names.stack_name(deployment.project, deployment.stage)
-    return names.alarm_name(stack, function.name, _kebab(alarm))
+    return names.alarm_name(stack, about, _kebab(alarm))
 
 
-def arn(deployment: Deployment, function: Function, alarm: Alarm) -> str:
+def arn(deployment: Deployment, about: str, alarm: Alarm) -> str:
     """ARN of an alarm, with holes.
 
     By its name, not by its id: a rollback may take a template back to where the function had fewer alarms.
     """
-    return f"arn:{PARTITION}:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name(deployment, function, alarm)}"
+    return f"arn:{PARTITION}:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name(deployment, about, alarm)}"
 
 
 def _kebab(alarm: Alarm) -> str:
-    return alarm.measure.signal.replace("_", "-")
+    return alarm.name or alarm.measure.signal.replace("_", "-")

@@ -30,7 +30,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError
 
 from sls_ml.errors import ApplyError, ExternalError, SlsMlError, UsageError
-from sls_ml.provider.aws import names
+from sls_ml.provider.aws import drift_watch, names
 from sls_ml.provider.base import Target
 
 if TYPE_CHECKING:
@@ -92,8 +92,9 @@ class Client:
 
     @cached_property
     def functions(self) -> LambdaClient:
-        """Functions, versions and aliases."""
-        return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config)
+        """Functions, versions and aliases; a call waits for as long as the drift watch may run."""
+        patient = self._config.merge(Config(read_timeout=drift_watch.TIMEOUT + 10))
+        return self._session.client("lambda", endpoint_url=self._endpoint, config=patient)
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:

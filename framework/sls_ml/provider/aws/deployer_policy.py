@@ -47,6 +47,7 @@ _NAMED: Mapping[str, tuple[str, str, int]] = {
     "queues": ("AWS::SQS::Queue", "QueueName", 80),
     "roles": ("AWS::IAM::Role", "RoleName", 64),
     "rules": ("AWS::Events::Rule", "Name", 64),
+    "schedules": ("AWS::Scheduler::Schedule", "Name", 64),
     "topics": ("AWS::SNS::Topic", "TopicName", 256),
 }
 """By variable of the rules: the type, the property with its name, and the longest name."""

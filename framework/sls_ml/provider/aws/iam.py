@@ -208,7 +208,7 @@ def role_policy(grants: Iterable[Grant], scope: Scope, more: Iterable[Statement]
 
 
 def role(
-    name: str, service: str, document: Mapping[str, Any], *, boundary: str | None, function: str
+    name: str, service: str, document: Mapping[str, Any], *, boundary: str | None, function: str | None
 ) -> Resource:
     """A role that one service of AWS takes, with one inline policy.
 
@@ -217,7 +217,7 @@ def role(
         service: Such as ``lambda.amazonaws.com``.
         document: The policy.
         boundary: ARN of the policy that bounds it, or None.
-        function: The function that it belongs to.
+        function: The function that it belongs to; None where several share it.
     """
     properties: dict[str, Any] = {
         "AssumeRolePolicyDocument": trust(service),
@@ -293,11 +293,15 @@ def callers_policy(name: str, function: str, stack: str, statements: Iterable[St
 
 
 def trust(service: str) -> dict[str, Any]:
-    """Who may take a role: one AWS service."""
-    return {
-        "Version": POLICY_VERSION,
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
+    """Who may take a role: one AWS service; the scheduler for this account alone, as it asks for itself."""
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
     }
+    if service == "scheduler.amazonaws.com":
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": sub(ACCOUNT)}}
+    return {"Version": POLICY_VERSION, "Statement": [statement]}
 
 
 def policy(statements: Iterable[Statement]) -> dict[str, Any]:

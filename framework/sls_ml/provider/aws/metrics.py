@@ -78,6 +78,11 @@ class Watch:
         if measure.signal == "refused_objects":
             metrics = {name: self._own(name, "Sum") for name in ("refused", "too_many_rejected")}
             return Series(metrics, "FILL(refused, 0) + FILL(too_many_rejected, 0)")
+        if measure.signal == "gb_seconds":
+            share = self._function.memory / 1024 / 1000
+            return Series({"ms": self._lambda("Duration", "Sum", alias=True)}, f"ms * {share:g}")
+        if measure.model:
+            return Series({measure.signal: self._of_model(measure)})
         return Series({measure.signal: self._metric(measure)})
 
     def _metric(self, measure: Measure) -> Metric:
@@ -116,6 +121,10 @@ class Watch:
         if alias:
             dimensions["alias"] = names.ALIAS
         return Metric(self._namespace, name, dimensions, statistic)
+
+    def _of_model(self, measure: Measure) -> Metric:
+        dimensions = {"function": self._function.name, "model": measure.model}
+        return Metric(self._namespace, measure.signal, dimensions, _STATISTICS[measure.statistic])
 
     def _lambda(self, name: str, statistic: str, *, alias: bool = False) -> Metric:
         dimensions: dict[str, Value] = {"FunctionName": self._name}

@@ -91,6 +91,11 @@ def log_group_name(function: str) -> str:
     return f"/aws/lambda/{function}"
 
 
+def drift_name(stack: str) -> str:
+    """Name of the function that watches for drift; no function of a spec begins with a hyphen."""
+    return function_name(stack, "-drift")
+
+
 def rollout_name(stack: str) -> str:
     """Name of the application that CodeDeploy shifts traffic for."""
     return fitted(stack, ROLLOUT_NAME_LENGTH)

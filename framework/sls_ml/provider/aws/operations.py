@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 import time
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from sls_ml.errors import ExternalError
 from sls_ml.provider.aws import gateway, names
-from sls_ml.provider.aws.client import Client, split_uri, translated
-from sls_ml.provider.base import Answer, LogEvent, StoredObject
+from sls_ml.provider.aws.client import Client, MissingError, split_uri, translated
+from sls_ml.provider.base import Answer, LogEvent, ModelDrift, Spread, StoredObject
 from sls_ml.spec.model import Http
 
 if TYPE_CHECKING:
@@ -170,12 +171,13 @@ class AwsOperations:
             seen = {event["eventId"] for event in events if event["timestamp"] == start}
             time.sleep(self._client.poll_seconds)
 
-    def metrics(self, function: str, *, since: float) -> Mapping[str, float]:
+    def metrics(self, function: str, *, since: float, models: Sequence[str] = ()) -> Mapping[str, float]:
         """What a function has done since a moment, by the name of the number; what never was is absent.
 
         Args:
             function: The function's name in the spec.
             since: Seconds since the epoch.
+            models: Models whose drift is wanted too: the largest index that was found, as ``drift_<model>``.
         """
         name = names.function_name(self._stack, function)
         of_lambda = {"FunctionName": name, "Resource": f"{name}:{names.ALIAS}"}
@@ -183,23 +185,28 @@ class AwsOperations:
         now = time.time()
         minutes = max(1, math.ceil((now - since) / 60))
         period = 60 * minutes if minutes <= _FINEST_MINUTES else 300 * math.ceil(minutes / 5)
+        wanted = {
+            key: ("AWS/Lambda", metric, of_lambda, statistic)
+            if from_lambda
+            else (self._namespace, metric, own, statistic)
+            for key, (from_lambda, metric, statistic) in _METRICS.items()
+        }
+        for model in models:
+            wanted[f"drift_{model}"] = (self._namespace, "drift", {"model": model}, "Maximum")
         queries: list[MetricDataQueryTypeDef] = [
             {
-                "Id": key,
+                "Id": f"q{place}",
                 "MetricStat": {
                     "Metric": {
-                        "Namespace": "AWS/Lambda" if from_lambda else self._namespace,
+                        "Namespace": namespace,
                         "MetricName": metric,
-                        "Dimensions": [
-                            {"Name": name, "Value": value}
-                            for name, value in (of_lambda if from_lambda else own).items()
-                        ],
+                        "Dimensions": [{"Name": name, "Value": value} for name, value in of.items()],
                     },
                     "Period": period,
                     "Stat": statistic,
                 },
             }
-            for key, (from_lambda, metric, statistic) in _METRICS.items()
+            for place, (namespace, metric, of, statistic) in enumerate(wanted.values())
         ]
         with translated(f"reading the metrics of {function}"):
             answer = self._client.cloudwatch.get_metric_data(
@@ -209,7 +216,42 @@ class AwsOperations:
                 ScanBy="TimestampDescending",
             )
         found = {each.get("Id", ""): each.get("Values", []) for each in answer["MetricDataResults"]}
-        return {key: _total(found[key], _METRICS[key][2]) for key in _METRICS if found.get(key)}
+        return {
+            key: _total(found[f"q{place}"], statistic)
+            for place, (key, (*_, statistic)) in enumerate(wanted.items())
+            if found.get(f"q{place}")
+        }
+
+    def drift(self) -> Mapping[str, ModelDrift]:
+        """Let the drift watch look at what was seen until now; nothing where there is no watch.
+
+        Raises:
+            ExternalError: The watch failed.
+        """
+        name = names.drift_name(self._stack)
+        try:
+            with translated("asking the drift watch"):
+                answer = self._client.functions.invoke(FunctionName=name, Payload=b'{"now":true}')
+        except MissingError:
+            return {}
+        found = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise ExternalError(
+                "the drift watch failed",
+                code="drift-failed",
+                where=name,
+                why=f"{found.get('errorType')}: {found.get('errorMessage')}",
+                mend=f"read its log group {names.log_group_name(name)}",
+            )
+        return {
+            model: ModelDrift(
+                psi=each["psi"],
+                rows=each["rows"],
+                least=each["least"],
+                table=tuple(Spread(**line) for line in each["table"]),
+            )
+            for model, each in found.items()
+        }
 
     def announces_objects(self, bucket: str) -> bool:
         """Whether a bucket sends its events to EventBridge, as a batch function's input must."""

@@ -16,6 +16,7 @@ from sls_ml.provider.aws import (
     batch,
     cloudformation,
     dashboard,
+    drift_watch,
     endpoint,
     gateway,
     iam,
@@ -67,6 +68,8 @@ def render(deployment: Deployment, packages: Mapping[str, Package]) -> Rendered:
             gateway.refuse(deployment, function)
         resources |= dict(_resources(deployment, function, packages[function.name], stack, store))
         outputs |= dict(_outputs(deployment, function))
+    if deployment.drift:
+        resources |= dict(drift_watch.resources(deployment, deployment.drift, store))
     resources |= dict(dashboard.resources(deployment))
     outputs[names.FUNCTIONS_OUTPUT] = _output(
         "Names of the functions in the spec", ",".join(function.name for function in deployment.functions)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sls_ml.intent.model import Deployment
-from sls_ml.provider.aws import iam, names, rollout
+from sls_ml.provider.aws import drift_watch, iam, names, rollout, schedules
 from sls_ml.provider.aws.cloudformation import FUNCTION_METADATA
 
 
@@ -17,14 +17,14 @@ class Holder:
 
     Attributes:
         name: Its name on AWS.
-        function: The function in the spec that it belongs to.
+        function: The function in the spec that it belongs to; None where several share it.
         service: The service that takes the role; None for a policy for callers.
         boundary: ARN of the policy that bounds the role.
         statements: What it allows and denies, as IAM reads it, with holes such as ``${AWS::AccountId}``.
     """
 
     name: str
-    function: str
+    function: str | None
     service: str | None
     boundary: str | None
     statements: tuple[Mapping[str, Any], ...]
@@ -63,6 +63,9 @@ def _all(deployment: Deployment) -> Iterator[iam.Statement]:
     yield from iam.call_url("")
     yield from iam.call_api("")
     yield iam.read_key("")
+    yield schedules.may_call("")
+    if deployment.drift:
+        yield from drift_watch.may_watch(deployment, deployment.drift, "")
     for function in deployment.functions:
         yield from (iam.statement(grant, scope) for grant in function.grants)
         yield from rollout.may_check(function, "", names.rollout_name(stack))

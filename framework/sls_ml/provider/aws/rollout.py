@@ -120,7 +120,7 @@ def resources(
             function=function.name,
         ),
     )
-    watched = [ref(alarms.logical_id(function, alarm)) for alarm in function.alarms if alarm.release]
+    watched = [ref(alarms.logical_id(function.name, alarm)) for alarm in function.alarms if alarm.release]
     yield (
         names.logical_id(function.name, "Shift"),
         resource(

@@ -86,7 +86,11 @@ def tell(reply: Reply) -> None:
 
     facts |= {"rows": reply.rows, "milliseconds": latency}
     if refusal := reply.refusal:
-        facts |= {"refused": refusal.code, "field": refusal.field, "row": refusal.row}
+        METRICS.add_metadata("refused", refusal.code)
+        known = reply.model is not None and refusal.field in reply.model.signature.names
+        facts |= {"refused": refusal.code, "row": refusal.row}
+        if known:  # another name is the caller's own text
+            facts["field"] = refusal.field
     if error := reply.error:  # its type and place, not its message, which may hold a value of the payload
         frames = extract_tb(error.__traceback__)[-8:]
         facts["error"] = type(error).__name__

@@ -37,10 +37,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 # The init phase: the model that config.json pins, loaded and warm, and a client for S3.
-SCORER = Scorer(
-    aws.boot(os.environ["LAMBDA_TASK_ROOT"], hooks),
-    release=os.environ["AWS_LAMBDA_FUNCTION_VERSION"],
-)
+SERVICE = aws.boot(os.environ["LAMBDA_TASK_ROOT"], hooks)
+START = dict(SERVICE.init)  # milliseconds of its phases; told with the first objects, and then empty
+SCORER = Scorer(SERVICE, release=os.environ["AWS_LAMBDA_FUNCTION_VERSION"])
 S3 = boto3.client("s3")
 READ = S3Input(S3)
 RESULTS = S3Results(S3, os.environ["SLS_ML_TO"])
@@ -64,6 +63,12 @@ def handler(event: dict[str, Any], context: Any) -> Any:
         become dead letters when that does not help. When all fail the invocation itself is an error.
     """
     METRICS.set_default_dimensions(function="$function", alias=aws.alias(context))
+    if START:
+        count(cold_start=1)
+        METRICS.add_metric(name="init", unit=MetricUnit.Milliseconds, value=sum(START.values()))
+        for phase, milliseconds in START.items():
+            METRICS.add_metadata(f"init_{phase}", milliseconds)
+        START.clear()
     return process_partial_response(event=event, record_handler=score, processor=PROCESSOR, context=context)
 
 
