@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +125,8 @@ def _read(path: Path, load: Any) -> Any:
                 f"The model needs the module {error.name!r}, which is not here.",
                 code="model-module",
                 where=str(path),
-                mend="install what the model was trained with, or put its own code on PYTHONPATH",
+                mend="install what the model was trained with, or put its own code beside the file "
+                "or on PYTHONPATH",
             ) from error
         except Exception as error:
             raise _corrupt(path, error) from error
@@ -159,11 +163,24 @@ def _load_skops(path: Path, trust: bool) -> Any:
             why="loading them takes their state from the file, unchecked; random forests are among them",
             mend="set `trust: true` if the file is your own",
         )
-    return need("skops.io").load(path, trusted=unknown)
+    with _code_beside(path) if unknown else nullcontext():
+        return need("skops.io").load(path, trusted=unknown)
 
 
 def _load_pickle(path: Path) -> Any:
-    return need("joblib").load(path)
+    with _code_beside(path):
+        return need("joblib").load(path)
+
+
+@contextmanager
+def _code_beside(path: Path) -> Iterator[None]:
+    """Let a trusted file import the modules beside it, where they hide no others."""
+    folder = str(path.resolve().parent)
+    sys.path.append(folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
 
 
 def _corrupt(path: Path, error: Exception) -> ModelError:

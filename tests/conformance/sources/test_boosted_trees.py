@@ -296,3 +296,28 @@ def test_categories_that_xgboost_stores_wrongly(data: Data) -> None:
         built(model, frame)
     # THEN it is refused: XGBoost itself mixes them up
     assert "ASCII" in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("ranker", "groups"),
+    [
+        (xgboost.XGBRanker(n_estimators=5, n_jobs=1), {"xgbranker__qid": np.repeat(np.arange(10), 20)}),
+        (
+            lightgbm.LGBMRanker(n_estimators=5, min_child_samples=3, n_jobs=1, verbose=-1),
+            {"lgbmranker__group": [20] * 10},
+        ),
+    ],
+    ids=["xgboost", "lightgbm"],
+)
+def test_ranker_at_the_end_of_a_pipeline(ranker: Any, groups: dict[str, Any]) -> None:
+    # GIVEN a pipeline that ends in a ranker
+    random = np.random.default_rng(0)
+    x = pd.DataFrame(random.normal(size=(200, 3)), columns=["a", "b", "c"])
+    model = make_pipeline(StandardScaler(), ranker).fit(x, random.integers(0, 4, 200), **groups)
+
+    # WHEN it is converted
+    artifact = build(model, x, name="rank")
+
+    # THEN it gives the ranker's values
+    fresh = pd.DataFrame(random.normal(size=(50, 3)), columns=["a", "b", "c"])
+    np.testing.assert_allclose(artifact.predict(fresh)["value"], model.predict(fresh), atol=1e-6)

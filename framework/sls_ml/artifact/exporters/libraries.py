@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -72,6 +73,8 @@ def library_of(part: object) -> Library | None:
 def adopted(model: Any, width: Callable[[], int]) -> Any:
     """Give an estimator for a bare booster, a graph for a module of PyTorch, and all others as they are.
 
+    A ranker at the end of a Pipeline becomes an estimator there: scikit-learn has no kind for it.
+
     Args:
         model: The model.
         width: Counts the columns of the sample.
@@ -80,6 +83,13 @@ def adopted(model: Any, width: Callable[[], int]) -> Any:
         from sls_ml.artifact.exporters import torch
 
         return torch.from_module(model, width())
+    if isinstance(model, need("sklearn.pipeline").Pipeline) and model.steps:
+        name, last = model.steps[-1]
+        ready = adopted(last, width)
+        if ready is not last:
+            model = copy.copy(model)
+            model.steps = [*model.steps[:-1], (name, ready)]
+        return model
     found = library(_module(model))
     return model if found is None else found.adopted(model)
 

@@ -51,6 +51,10 @@ class BoosterRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """A booster is trained."""
         return True
 
+    def fit(self, rows: Any, target: Any = None) -> BoosterRegressor:  # noqa: ARG002 - scikit-learn asks for it
+        """Nothing is left to fit."""
+        return self
+
     def predict(self, rows: Any) -> Any:
         """The booster's own answer."""
         return self.booster.predict(rows)
