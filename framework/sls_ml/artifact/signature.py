@@ -19,6 +19,7 @@ _FLOAT32_MAX = 3.4028234663852886e38
 _PAST_FLOAT32 = 2.0**128
 _DOUBLE_MAX = 1.7976931348623157e308
 _HUGE = 1e300
+_LEAST, _MOST = -(2**63), 2**63 - 1
 _FAR, _COARSE = 1e30, 1 << 48
 """Beyond this number a range's end is found to this many doubles, about 6 %."""
 
@@ -49,6 +50,8 @@ def inputs_of(judge: Original) -> list[dict[str, Any]]:
         nullable |= set(probe.survivors(texts, lambda place: missing_text(sample, place)))
     limited = [place for place in numbers if place not in large and place not in categories]
     ranges = probe.ranges([place for place in limited if probe.has(place)])
+    whole = [place for place, dtype in enumerate(sample.dtypes) if dtype == "int64"]
+    ranges |= probe.whole_ranges([place for place in whole if place not in categories])
     inputs = []
     for place, (name, dtype) in enumerate(zip(names, sample.dtypes, strict=True)):
         found: dict[str, Any] = {
@@ -193,6 +196,34 @@ class _Probe:
         if inside and not any(self.survivors(places, beyond) for beyond in (_above, _below)):
             return {place: [-_FLOAT32_MAX, _FLOAT32_MAX] for place in places}
         return {place: self.limits(place) for place in places}
+
+    def whole_ranges(self, places: Sequence[int]) -> dict[int, list[float]]:
+        """Give the range of each column of integers that does not take all of 64 bits."""
+        ends = set(self.survivors(places, lambda _: _LEAST)) & set(self.survivors(places, lambda _: _MOST))
+        limited = [place for place in places if place not in ends]
+        if not limited:
+            return {}
+        first = self._whole_limits(limited[0])
+        alike = all(self.accepts(dict.fromkeys(limited, end)) for end in first)
+        beyond = [end for end in (first[0] - 1, first[1] + 1) if _LEAST <= end <= _MOST]
+        if alike and not any(
+            self.survivors(limited, dict.fromkeys(limited, end).__getitem__) for end in beyond
+        ):
+            return {place: [*first] for place in limited}
+        return {place: [*self._whole_limits(place)] for place in limited}
+
+    def _whole_limits(self, place: int) -> tuple[int, int]:
+        """Give the range around the row's own integer, found by halving."""
+        found = []
+        for end in (_LEAST, _MOST):
+            inside, outside = int(self._row[place]), end
+            if self.accepts({place: end}):
+                inside = outside = end
+            while abs(outside - inside) > 1:
+                middle = (inside + outside) // 2
+                inside, outside = (middle, outside) if self.accepts({place: middle}) else (inside, middle)
+            found.append(inside)
+        return found[0], found[1]
 
     def limits(self, place: int) -> list[float]:
         """Give the range around the row's own value that the model accepts, as far as that is an interval."""

@@ -68,3 +68,19 @@ def test_what_stands_for_a_missing_text_is_refused() -> None:
 
     # THEN it is refused, and the message says what to send
     assert "stands for a missing text; send null for it" in caught.value.what
+
+
+def test_integers_that_doubles_do_not_tell_apart_are_refused() -> None:
+    # GIVEN an encoder whose categories are integers beyond 2**53
+    frame = pd.DataFrame({"account": [2**53 + at for at in (0, 1, 2, 3)] * 10})
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["account"])), LogisticRegression()
+    ).fit(frame, [0, 1, 0, 1] * 10)
+
+    # WHEN it is converted
+    with pytest.raises(ModelError) as caught:
+        build(model, frame, name="accounts")
+
+    # THEN it is refused, with the way out
+    assert caught.value.code == "categories-look-alike"
+    assert caught.value.mend == "make texts of these numbers before you train"

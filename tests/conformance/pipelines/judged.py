@@ -164,7 +164,7 @@ def _decided_by_rounding(model: Any, row: pd.DataFrame, got: dict[str, Any]) -> 
     random = np.random.default_rng(0)
     many = pd.concat([row] * _SHAKES, ignore_index=True)
     for name, column in many.items():
-        if column.dtype.kind == "f":
+        if column.dtype.kind == "f" or (column.dtype.kind == "i" and abs(column.iloc[0]) > _FAR):
             many[name] = column * (1 + random.uniform(-_SHAKEN, _SHAKEN, len(many)))
     said = asked(model, many)
     low_high = {

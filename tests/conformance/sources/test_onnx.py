@@ -426,3 +426,28 @@ def test_columns_must_be_as_many_as_the_graph_takes(data: Data, tmp_path: Path) 
         build(path, data.frame[["a b", "x", "y", "z", "zone"]].fillna(0), name="m")
     # THEN both numbers are said
     assert caught.value.code == "sample-columns"
+
+
+def test_integers_have_the_range_that_the_graph_takes(tmp_path: Path) -> None:
+    # GIVEN a graph that looks its integers up in a table of ten, and one that takes 32 bits
+    table = numpy_helper.from_array(np.arange(10, dtype=np.float32), "table")
+    found = {}
+    for case, node in {
+        "looked up": helper.make_node("Gather", ["table", "x"], ["y"]),
+        "32 bits": helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT),
+    }.items():
+        ends = [
+            helper.make_tensor_value_info(name, kind, ["n", 2])
+            for name, kind in (("x", TensorProto.INT32), ("y", TensorProto.FLOAT))
+        ]
+        stored = [table] if case == "looked up" else []
+        graph = helper.make_graph([node], "g", ends[:1], ends[1:], stored)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+        # WHEN they are converted
+        found[case] = build(saved(model, tmp_path), [{"a": 3, "b": 4}, {"a": 0, "b": 9}], name="m")
+
+    # THEN what the graph raises on is refused
+    assert [entry["range"] for entry in found["looked up"].manifest["inputs"]] == [[-10, 9]] * 2
+    assert [entry["range"] for entry in found["32 bits"].manifest["inputs"]] == [[-(2**31), 2**31 - 1]] * 2
+    with pytest.raises(ModelError, match="outside -10 to 9"):
+        found["looked up"].predict([{"a": 10, "b": 1}])

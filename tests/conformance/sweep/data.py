@@ -89,6 +89,12 @@ def reals(rows: int, seed: int) -> Array:
     return np.random.default_rng(seed).normal(size=(rows, 6))
 
 
+def gaps(rows: int, seed: int) -> Array:
+    """Numbers without ties, of which a tenth is missing, in fresh rows in all features."""
+    x = reals(rows, seed)
+    return np.where(np.isnan(holed(rows, seed)), np.nan, x)
+
+
 def spaced(rows: int, seed: int) -> Array:
     """Texts with runs of spaces and line ends."""
     return np.array(
@@ -114,6 +120,7 @@ DATA: dict[str, Callable[[int, int], Array]] = {
         texts,
         one,
         reals,
+        gaps,
         spaced,
     )
 }

@@ -222,7 +222,12 @@ TRANSFORMERS = [
     *tried("SplineTransformer", "numbers", "none", given(extrapolation="continue"), "continue"),
     *tried("SplineTransformer", "numbers", "none", given(extrapolation="periodic"), "periodic"),
     *tried("FunctionTransformer", "positive", "none", of_function(np.log1p), "log1p"),
-    *tried("KNNImputer SimpleImputer", "holed", "none"),
+    *tried("SimpleImputer", "holed", "none"),
+    *tried("KNNImputer", "gaps", "none"),
+    *tried(
+        "KNNImputer", "gaps", "none", given(weights="distance", add_indicator=True), "weights by distance"
+    ),
+    *tried("KNNImputer", "gaps", "none", given(weights=np.negative), "weights of its own"),
     *tried("MissingIndicator", "holed", "none", given(error_on_new=False)),
     *tried("MissingIndicator", "holed", "none", given(features="all"), "all features"),
     *tried("SimpleImputer", "holed", "none", given(add_indicator=True), "indicator"),
@@ -325,6 +330,16 @@ TRANSFORMERS = [
         "characters in words",
     ),
     *tried("TfidfVectorizer", "texts", "none", given(token_pattern=r"[a-z]+"), "own pattern"),
+    *tried("CountVectorizer", "spaced", "none", given(analyzer="char", ngram_range=(2, 3)), "characters"),
+    *tried(
+        "CountVectorizer", "spaced", "none", given(analyzer="char_wb", ngram_range=(3, 5)), "within words"
+    ),
+    *tried(
+        "CountVectorizer", "texts", "none", given(token_pattern=r"\S+", ngram_range=(1, 2)), "own pattern"
+    ),
+    *tried("CountVectorizer", "texts", "none", given(token_pattern=r"\b[a-z]+\b"), "pattern with boundaries"),
+    *tried("CountVectorizer", "texts", "none", given(max_features=3, ngram_range=(1, 2)), "few"),
+    *tried("CountVectorizer", "texts", "none", given(analyzer=str.split), "an analyzer of its own"),
     *tried("TfidfVectorizer", "texts", "none", given(strip_accents="unicode"), "accents"),
     *tried("TfidfVectorizer", "texts", "none", given(lowercase=False, binary=True, norm="l1"), "case kept"),
 ]

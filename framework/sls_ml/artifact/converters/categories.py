@@ -18,6 +18,10 @@ NONE_STRING = "\ufdd1"
 """How a missing value arrives that is None in the original's table, which scikit-learn tells apart."""
 
 
+_EXACT = 2.0**53
+"""Beyond it not every integer is a double."""
+
+
 def split_columns(tensors: list[Tensor]) -> list[Tensor]:
     """One tensor ``[N, 1]`` for each feature."""
     columns = []
@@ -72,6 +76,12 @@ def positions(graph: Graph, column: Tensor, categories: npt.NDArray[Any]) -> Ten
         node.attribute.add(name="default_int64", type=onnx.AttributeProto.INT, i=-1)
     else:
         column = column.cast("float64")
+        if categories.dtype.kind in "iu" and (np.abs(categories.astype(float)) > _EXACT).any():
+            raise ModelError(
+                "some categories are integers beyond 2**53, which doubles do not tell apart",
+                code="categories-look-alike",
+                mend="make texts of these numbers before you train",
+            )
         numbers = np.asarray([np.nan if is_missing(v) else v for v in categories], dtype=np.float64)
         for name, array in (
             ("keys_tensor", numbers),

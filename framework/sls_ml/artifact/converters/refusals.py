@@ -13,7 +13,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
 
 from sls_ml.artifact import structure
-from sls_ml.artifact.converters.conversion import WORD_PATTERN
+from sls_ml.artifact.converters import words
 from sls_ml.artifact.converters.functions import known
 from sls_ml.artifact.converters.kernels import KERNELS
 from sls_ml.artifact.converters.registry import owns
@@ -86,7 +86,6 @@ _REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("DictVectorizer", "FeatureHasher", "HashingVectorizer"), _DICTS),
     **dict.fromkeys(("ClassifierChain", "MultiOutputClassifier"), _LABELS),
     **dict.fromkeys(("AdditiveChi2Sampler", "PolynomialCountSketch", "SkewedChi2Sampler"), _CHI2),
-    "KNNImputer": ("it looks for neighbours among the training rows", "use SimpleImputer"),
 }
 
 _SKL2ONNX = frozenset(
@@ -222,6 +221,16 @@ def _neighbours(part: Any) -> tuple[str, str] | None:
     return f"the metric {metric!r} has no exact form", "use euclidean distances"
 
 
+def _imputing_neighbours(part: Any) -> tuple[str, str] | None:
+    if type(part).__name__ != "KNNImputer":
+        return None
+    if callable(part.weights):
+        return "its weights are a function", "use weights='uniform' or 'distance'"
+    if part.metric != "nan_euclidean":
+        return f"the metric {part.metric!r} has no exact form", "use metric='nan_euclidean'"
+    return None
+
+
 def _centroid(part: Any) -> tuple[str, str] | None:
     if type(part).__name__ == "NearestCentroid" and part.metric != "euclidean":
         return f"the metric {part.metric!r} has no ONNX form here", "use metric='euclidean'"
@@ -242,16 +251,20 @@ def _text(part: Any) -> tuple[str, str] | None:
     if not isinstance(part, CountVectorizer | TfidfVectorizer):
         return None
     refused: tuple[tuple[bool, str, str], ...] = (
-        (part.analyzer != "word", f"analyzer={part.analyzer!r}", "analyzer='word'"),
+        (
+            part.analyzer not in ("word", "char", "char_wb"),
+            f"analyzer={part.analyzer!r}",
+            "analyzer='word', 'char' or 'char_wb'",
+        ),
         (part.strip_accents is not None, "strip_accents", "strip_accents=None"),
         (part.preprocessor is not None, "a preprocessor of its own", "preprocessor=None"),
         (part.tokenizer is not None, "a tokenizer of its own", "tokenizer=None"),
-        (part.token_pattern != WORD_PATTERN, "a token pattern of its own", "the default token_pattern"),
         (
-            part.stop_words is not None and part.ngram_range[1] > 1,
-            "a list of stop words with n-grams",
-            "stop_words=None, or ngram_range=(1, 1)",
+            part.analyzer == "word" and words.pattern_of(part.token_pattern) is None,
+            f"token_pattern={part.token_pattern!r}",
+            "a sequence of classes of letters, such as the default or r'[a-z]+'",
         ),
+        (words.ambiguous(part), "a vocabulary of n-grams whose words hold spaces", "ngram_range=(1, 1)"),
     )
     return next(
         ((f"{what} has no ONNX form", f"use {instead}") for holds, what, instead in refused if holds), None
@@ -281,6 +294,7 @@ _RULES: tuple[Callable[[Any], tuple[str, str] | None], ...] = (
     _used_as_step,
     _kernel,
     _neighbours,
+    _imputing_neighbours,
     _centroid,
     _function,
     _text,

@@ -30,6 +30,8 @@ _OPTIONS = {
     "tokenexp": None,
 }
 """What callers may ask of skl2onnx; ours heed `raw_scores` alone."""
+_OF_TRANSFORMERS = dict.fromkeys(("locale", "tokenexp", "separators", "nan", "keep_empty_string"))
+"""What skl2onnx's own converters of texts ask for, which `when` may leave in place."""
 
 
 def converter(
@@ -139,7 +141,8 @@ def _register(
                 "Identity", tensor.cast(kind).name, variable.full_name, name=graph.name("result")
             )
 
-    update_registered_converter(cls, _alias(cls), _no_shape, convert, parser=parse, options=_OPTIONS)
+    options = _OPTIONS if hasattr(cls, "predict") else _OF_TRANSFORMERS
+    update_registered_converter(cls, _alias(cls), _no_shape, convert, parser=parse, options=options)
     if columns:
         # A ColumnTransformer of skl2onnx joins the columns of all others into one tensor.
         _parse.do_not_merge_columns = tuple({*_parse.do_not_merge_columns, cls})

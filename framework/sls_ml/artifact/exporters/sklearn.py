@@ -21,7 +21,7 @@ from sls_ml.errors import ModelError, SlsMlError
 _OPSET = {"": 18, "ai.onnx.ml": 3}
 """The operator sets to convert for; a converter of ours may raise the second for trees."""
 
-_SINGLE = ("IsolationForest", "KNNImputer", "LinearSVC", "SVR", "NuSVR", "OneClassSVM", "CategoricalNB")
+_SINGLE = ("IsolationForest", "LinearSVC", "SVR", "NuSVR", "OneClassSVM", "CategoricalNB")
 """Estimators whose ONNX form knows float32 only; trees are found by their base class."""
 
 
