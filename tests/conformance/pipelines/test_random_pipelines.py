@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sls_ml.artifact import build
 from sls_ml.errors import ParityError, SlsMlError
 
-EXAMPLES = int(os.environ.get("SLS_ML_PIPELINES", "25"))
+EXAMPLES = int(os.environ.get("SLS_ML_PIPELINES", "15"))
 """How many pipelines each test draws; the same ones each time unless more are asked for."""
 FRESH = 60
 
