@@ -79,7 +79,7 @@ def build(
     )
     settings = content.settings(source)
     interpreter = interpreters.find(target.python)
-    runtime_files, unused = _runtime(runtime, settings)
+    runtime_files, unused = _runtime(runtime, settings, content.lite_families(settings, artifacts))
     sources = [*content.function_files(source), *runtime_files]
     wheels_key = _wheels_key(source / REQUIREMENTS, target, settings, interpreter)
     digests = {f"file {source.path}": _sha256(source.file.read_bytes()) for source in sources}
@@ -110,13 +110,16 @@ def build(
     return package
 
 
-def _runtime(runtime: Path, settings: Settings) -> tuple[list[Source], list[PackagedFile]]:
+def _runtime(
+    runtime: Path, settings: Settings, lite: frozenset[str] | None
+) -> tuple[list[Source], list[PackagedFile]]:
     """The files of the runtime that the function needs, and those that it never reads."""
     kept, unused = [], []
     for source in content.runtime_files(runtime, settings.runtime_digest):
         why = prune.unused(
             source.path.removeprefix(f"{RUNTIME}/"),
             settings.engines,
+            lite=lite,
             scores=settings.scores,
             fetches=settings.fetches,
             follows=settings.follows,

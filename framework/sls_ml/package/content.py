@@ -14,6 +14,8 @@ from sls_ml import runtime_tree
 from sls_ml.errors import ArtifactError, StaleError, UnsupportedError
 from sls_ml.intent.model import EngineName
 from sls_ml.runtime_tree import RUNTIME
+from sls_ml_runtime.engines.lite import Program
+from sls_ml_runtime.errors import EngineError
 
 REQUIREMENTS = "requirements.txt"
 _GENERATED = frozenset({"handler.py", "config.json"})
@@ -127,6 +129,33 @@ def runtime_files(runtime: Path, pinned: str) -> Iterator[Source]:
         )
     for path in runtime_tree.runtime_files(runtime):
         yield Source(f"{RUNTIME}/{path}", runtime / path, "runtime")
+
+
+def lite_families(settings: Settings, artifacts: Mapping[str, Path]) -> frozenset[str] | None:
+    """The families of operations that the function's models ask of the lite engine.
+
+    Args:
+        settings: What config.json says.
+        artifacts: Folder of the artifact of each bundled model.
+
+    Returns:
+        Names of modules in ``engines/lite_ops``; None where the function fetches models, or one cannot be
+        read.
+    """
+    if settings.fetches:
+        return None
+    families: set[str] = set()
+    for bundled in settings.bundled:
+        if _LITE_FILE in bundled.files:
+            try:
+                path = artifacts[bundled.model] / _LITE_FILE
+                steps = Program(path.read_bytes(), str(path)).header["steps"]
+            except (KeyError, OSError, EngineError):
+                return None  # told when the artifact is packaged
+            families.update(step[0].partition(".")[0] for step in steps)
+    if "kernels" in families:
+        families.add("linear")  # which it imports
+    return frozenset(families)
 
 
 def artifact_files(bundled: Bundled, folder: Path | None) -> Iterator[Source]:

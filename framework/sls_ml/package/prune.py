@@ -82,13 +82,21 @@ def reason(path: str, engines: Collection[EngineName]) -> str | None:
 
 
 def unused(
-    path: str, engines: Collection[EngineName], *, scores: bool, fetches: bool, follows: bool, page: bool
+    path: str,
+    engines: Collection[EngineName],
+    *,
+    lite: Collection[str] | None,
+    scores: bool,
+    fetches: bool,
+    follows: bool,
+    page: bool,
 ) -> str | None:
     """Why a file of the runtime is left out of a function's package; None to keep it.
 
     Args:
         path: The path below the runtime's folder.
         engines: The engines of the function's models.
+        lite: The families of operations that its models ask of the lite engine; None where that is not known.
         scores: Whether the function scores objects.
         fetches: Whether it fetches models.
         follows: Whether it follows an alias.
@@ -106,6 +114,10 @@ def unused(
     ):
         if not needed and any(fnmatchcase(path, pattern) for pattern in patterns):
             return why
+    folder, _, name = path.rpartition("/")
+    family = name.removesuffix(".py")
+    if lite is not None and folder == "engines/lite_ops" and family not in {*lite, "__init__"}:
+        return "no model asks for these operations"
     return None
 
 

@@ -116,10 +116,15 @@ def make(tmp_path: Path) -> Callable[..., Project]:
     """Make a project in a folder of its own."""
 
     def make_project(
-        name: str = "one", *, requirements: str = "", engine: str = "lite", onnx: bytes = b"onnx"
+        name: str = "one",
+        *,
+        requirements: str = "",
+        engine: str = "lite",
+        onnx: bytes = b"onnx",
+        lite: bytes = b"lite",
     ) -> Project:
         root = tmp_path / name
-        files = {"model.lite": b"lite", "model.onnx": onnx}
+        files = {"model.lite": lite, "model.onnx": onnx}
         listed = {
             file: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             for file, data in files.items()
