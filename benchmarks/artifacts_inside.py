@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import time
 import warnings
@@ -22,6 +23,8 @@ os.environ |= {"ORT_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_N
 ROOT = Path(__file__).parents[1]
 OPSET = {"": 18, "ai.onnx.ml": 3}
 LITE = "lite.path"
+LONGEST = 5.0
+"""Seconds of processor time for one trial: skl2onnx's search for a threshold in double does not always end."""
 
 
 def ours(folder: Path) -> dict[str, Any]:
@@ -174,10 +177,17 @@ def sweep(folder: Path, size: Callable[[str, Any, Any], int]) -> dict[str, int]:
     """Give the size of the graph of each trial of the sweep that has one."""
     wanted = json.loads((folder / "names.json").read_text())
     found = {}
+    signal.signal(signal.SIGPROF, _stopped)
     for key, model, x in trials(wanted):
         with suppress(Exception):  # what does not convert has no size
+            signal.setitimer(signal.ITIMER_PROF, LONGEST)
             found[key] = size(key, model, x)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return found
+
+
+def _stopped(*_: object) -> None:
+    raise TimeoutError
 
 
 def trials(wanted: list[str]) -> Iterator[tuple[str, Any, Any]]:
