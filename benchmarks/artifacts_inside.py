@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 OPSET = {"": 18, "ai.onnx.ml": 3}
 LITE = "lite.path"
 LONGEST = 5.0
-"""Seconds of processor time for one trial: skl2onnx's search for a threshold in double does not always end."""
+"""Seconds of processor time for one trial: skl2onnx does not always end with trees of doubles."""
 
 
 def ours(folder: Path) -> dict[str, Any]:
