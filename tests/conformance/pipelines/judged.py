@@ -20,6 +20,7 @@ _SHAKEN = 1e-13
 """How far a number may be moved, relatively, to see whether rounding decides the original's answer."""
 _SHAKES = 200
 _FAR = 1e12
+_BY_DISTANCE = ("KMeans", "KNeighbors", "KNNImputer", "LocalOutlier", "RBFSampler")
 
 
 @dataclass(frozen=True)
@@ -152,10 +153,10 @@ def _plain(label: Any) -> Any:
 
 
 def _all_as_far(model: Any, row: pd.DataFrame) -> bool:
-    """Whether neighbours are looked for from so far away that double precision cannot tell them apart."""
+    """Whether distances or angles are asked for from beyond what double precision tells apart."""
     numbers = row.select_dtypes("number").abs().max(axis=None)
     return numbers > _FAR and any(
-        type(part).__name__.startswith(("KNeighbors", "LocalOutlier")) for part in structure.parts(model)
+        type(part).__name__.startswith(_BY_DISTANCE) for part in structure.parts(model)
     )
 
 
