@@ -90,6 +90,7 @@ def spec_page() -> str:
         "Objects",
         "Traffic",
         "Concurrency",
+        "Period",
         "Alarms",
         "Rollout",
         "Canary",

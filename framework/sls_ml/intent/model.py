@@ -203,9 +203,9 @@ class Chart:
 class Function:
     """One function. `memory` in MB, `timeout` in seconds, `log_retention` in days.
 
-    `start_reason` says why it starts as it does; ``concurrency.provisioned`` is given if and only if `start`
-    is ``provisioned``; `requirements` are the packages that its hooks import; `traffic` is what the user
-    expects, where they said so.
+    `start_reason` says why it starts as it does; `concurrency` has ``provisioned`` or a ``schedule`` if and
+    only if `start` is ``provisioned``; `requirements` are the packages that its hooks import; `traffic` is
+    what the user expects, where they said so.
     """
 
     name: str

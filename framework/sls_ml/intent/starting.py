@@ -62,6 +62,8 @@ def decide(name: str, spec: FunctionSpec, models: tuple[ModelRef, ...], p99: int
         case "plain" | "snapstart":
             return Start(spec.start, "the spec asks for it", concurrency)
         case "provisioned":
+            if concurrency.schedule and not concurrency.provisioned:
+                return Start("provisioned", "the spec asks for it, by concurrency.schedule", concurrency)
             warm = concurrency.provisioned or 1
             return Start(
                 "provisioned",
@@ -73,8 +75,10 @@ def decide(name: str, spec: FunctionSpec, models: tuple[ModelRef, ...], p99: int
 
 
 def _auto(spec: FunctionSpec, models: tuple[ModelRef, ...], p99: int | None) -> Start:
-    if warm := spec.concurrency.provisioned:
-        return Start("provisioned", f"concurrency.provisioned asks for {warm} that wait", spec.concurrency)
+    warm, schedule = spec.concurrency.provisioned, spec.concurrency.schedule
+    if warm or schedule:
+        asked = f"concurrency.provisioned asks for {warm}" if warm else "concurrency.schedule asks for some"
+        return Start("provisioned", f"{asked} that wait", spec.concurrency)
     fetched = sum(sum(model.files.values()) for model in models if not model.bundled)
     size = f"{fetched / 1e6:.0f} MB of models are fetched at each start"
     if fetched <= SLOW_BYTES:
@@ -125,12 +129,27 @@ def _plain_start_ms(spec: FunctionSpec, models: tuple[ModelRef, ...]) -> float:
 
 def _contradictions(key: str, spec: FunctionSpec) -> Iterator[Problem]:
     reserved, provisioned = spec.concurrency.reserved, spec.concurrency.provisioned
-    if provisioned is not None and spec.start in {"plain", "snapstart"}:
+    schedule = spec.concurrency.schedule
+    if spec.start in {"plain", "snapstart"}:
         what = f"start: {spec.start} excludes environments that wait"
-        yield Problem(f"{key}.concurrency.provisioned", None, what, "leave one of both out")
+        if provisioned is not None:
+            yield Problem(f"{key}.concurrency.provisioned", None, what, "leave one of both out")
+        if schedule:
+            yield Problem(f"{key}.concurrency.schedule", None, what, "leave one of both out")
     if spec.start == "snapstart" and spec.python == "3.11":
         yield Problem(f"{key}.start", None, "snapshots need Python 3.12 or later", 'use python: "3.13"')
-    least = provisioned or (1 if spec.start == "provisioned" else 0)
+    least = provisioned or (1 if spec.start == "provisioned" and not schedule else 0)
     if reserved is not None and reserved < least:
         what = f"{least} cannot wait where {reserved} may run"
         yield Problem(f"{key}.concurrency.reserved", None, what, "reserve as many as wait, or more")
+    for index, period in enumerate(schedule):
+        at, most = f"{key}.concurrency.schedule.{index}", period.max
+        if most is not None and not period.provisioned:
+            what = "where none waits, nothing tells how many are needed"
+            yield Problem(f"{at}.max", None, what, "leave it out, or let one wait")
+        elif most is not None and most < period.provisioned:
+            what = f"{most} at most is less than the {period.provisioned} that wait"
+            yield Problem(f"{at}.max", None, what, "raise max, or leave it out")
+        elif reserved is not None and reserved < (wanted := most or period.provisioned):
+            what = f"{wanted} cannot wait where {reserved} may run"
+            yield Problem(at, None, what, f"reserve {wanted} or more in concurrency.reserved")

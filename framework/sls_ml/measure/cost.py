@@ -38,7 +38,7 @@ class Usage:
         memory: Memory of the function in MB.
         architecture: Its processor.
         start: How it starts.
-        provisioned: Environments that wait.
+        provisioned: Environments that wait, on average.
         endpoint: ``url`` for a function URL, ``api`` for an HTTP API, None for a batch function.
         keyed: Whether the API asks an authorizer function for callers' keys.
         log_bytes: What the function writes to its log for one request.
@@ -59,7 +59,7 @@ class Usage:
     memory: int
     architecture: Architecture
     start: StartKind
-    provisioned: int
+    provisioned: float
     endpoint: Literal["url", "api"] | None
     keyed: bool
     log_bytes: float

@@ -11,6 +11,7 @@ from sls_ml.intent.figures import figures, slowdown
 from sls_ml.intent.model import Function
 from sls_ml.intent.traffic import IDLE_SECONDS, cold_share
 from sls_ml.measure import record
+from sls_ml.measure import waiting as waiting_environments
 from sls_ml.measure.cost import METRICS, Usage
 from sls_ml.provider.aws import gateway
 from sls_ml.provider.aws.cloudformation import FUNCTION_METADATA
@@ -193,7 +194,7 @@ def usage(
         memory=memory,
         architecture=function.architecture,
         start=function.start,
-        provisioned=function.concurrency.provisioned or 0,
+        provisioned=waiting_environments.average(function.concurrency),
         endpoint=None if http is None else "api" if api else "url",
         keyed=http is not None and http.auth == "key",
         log_bytes=taken.log_bytes,

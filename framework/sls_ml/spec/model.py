@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from sls_ml.spec import rate
+from sls_ml.spec import rate, timetable
 
 ProviderName = Literal["aws", "gcp", "azure", "knative"]
 Engine = Literal["auto", "lite", "ort_capi", "ort_python"]
@@ -186,12 +187,37 @@ class Objects(_Model):
     max_rejected: Share = 0.05
 
 
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, OSError, ValueError) as error:
+        raise ValueError("a time zone such as Europe/Zurich") from error
+    return value
+
+
+class Period(_Model):
+    """From a time on, so many environments wait, and no more than `max` where they follow the traffic."""
+
+    at: Annotated[
+        str,
+        AfterValidator(timetable.checked),
+        WithJsonSchema({"type": "string", "pattern": timetable.PATTERN}),
+    ]
+    provisioned: int = Field(ge=0)
+    max: int | None = Field(default=None, ge=1)
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+
 class Concurrency(_Model):
-    """Limits and warm capacity, in execution environments; `target` is a utilisation share."""
+    """Limits and warm capacity, in execution environments; `target` is a utilisation share.
+
+    `provisioned` wait, and from each time of `schedule` on as many as it says there.
+    """
 
     reserved: int | None = Field(default=None, ge=0)
     provisioned: int | None = Field(default=None, ge=1)
     target: float = Field(default=0.7, gt=0, le=1)
+    schedule: tuple[Period, ...] = ()
 
 
 class Traffic(_Model):

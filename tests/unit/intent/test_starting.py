@@ -11,6 +11,8 @@ from sls_ml.intent import starting
 from sls_ml.intent.model import ModelRef
 from sls_ml.spec.model import Function
 
+NOON = "cron(0 12 * * ? *)"
+
 
 def model(megabytes: int) -> ModelRef:
     size = megabytes * 10**6
@@ -46,6 +48,18 @@ def model(megabytes: int) -> ModelRef:
             1,
             "provisioned",
             "concurrency.provisioned asks for 3 that wait",
+        ),
+        (
+            {"http": {}, "concurrency": {"schedule": [{"at": NOON, "provisioned": 3}]}},
+            1,
+            "provisioned",
+            "concurrency.schedule asks for some that wait",
+        ),
+        (
+            {"start": "provisioned", "concurrency": {"schedule": [{"at": NOON, "provisioned": 3}]}},
+            1,
+            "provisioned",
+            "the spec asks for it, by concurrency.schedule",
         ),
         ({"http": {}, "start": "snapstart"}, 1, "snapstart", "the spec asks for it"),
         ({"http": {}, "start": "plain"}, 300, "plain", "the spec asks for it"),
@@ -162,6 +176,31 @@ def test_provisioned_without_a_number_is_one() -> None:
             {"start": "provisioned", "concurrency": {"reserved": 0}},
             "functions.predict.concurrency.reserved",
             "1 cannot wait where 0 may run",
+        ),
+        (
+            {"start": "plain", "concurrency": {"schedule": [{"at": NOON, "provisioned": 3}]}},
+            "functions.predict.concurrency.schedule",
+            "start: plain excludes environments that wait",
+        ),
+        (
+            {"concurrency": {"schedule": [{"at": NOON, "provisioned": 3, "max": 2}]}},
+            "functions.predict.concurrency.schedule.0.max",
+            "2 at most is less than the 3 that wait",
+        ),
+        (
+            {"concurrency": {"schedule": [{"at": NOON, "provisioned": 0, "max": 2}]}},
+            "functions.predict.concurrency.schedule.0.max",
+            "where none waits, nothing tells how many are needed",
+        ),
+        (
+            {"concurrency": {"reserved": 4, "schedule": [{"at": NOON, "provisioned": 5}]}},
+            "functions.predict.concurrency.schedule.0",
+            "5 cannot wait where 4 may run",
+        ),
+        (
+            {"concurrency": {"reserved": 4, "schedule": [{"at": NOON, "provisioned": 2, "max": 8}]}},
+            "functions.predict.concurrency.schedule.0",
+            "8 cannot wait where 4 may run",
         ),
     ],
 )

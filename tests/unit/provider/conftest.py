@@ -34,6 +34,7 @@ from sls_ml.spec.model import (
     Follow,
     Http,
     Jwt,
+    Period,
     Rollout,
     Secret,
     Throttle,
@@ -266,6 +267,19 @@ DEPLOYMENTS: dict[str, Deployment] = {
     ),
     "http-scaled": deployment(
         function(start="provisioned", concurrency=Concurrency(provisioned=2, reserved=20, target=0.6))
+    ),
+    "http-scheduled": deployment(
+        function(
+            start="provisioned",
+            concurrency=Concurrency(
+                reserved=20,
+                schedule=(
+                    Period(at="cron(0 7 ? * MON-FRI *)", provisioned=5, timezone="Europe/Zurich"),
+                    Period(at="cron(0 19 ? * MON-FRI *)", provisioned=0, timezone="Europe/Zurich"),
+                    Period(at="at(2027-01-31T07:00:00)", provisioned=2, max=2),
+                ),
+            ),
+        )
     ),
     "http-snapstart": deployment(function(start="snapstart", python="3.12")),
     "batch": deployment(function("score", batch=OWN)),

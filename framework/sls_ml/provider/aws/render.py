@@ -278,7 +278,7 @@ def _release(
         "FunctionVersion": attribute(version_id, "Version"),
         "Name": names.ALIAS,
     }
-    if function.start == "provisioned":
+    if function.start == "provisioned" and function.concurrency.provisioned:
         alias["ProvisionedConcurrencyConfig"] = {
             "ProvisionedConcurrentExecutions": function.concurrency.provisioned
         }
