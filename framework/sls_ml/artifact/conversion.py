@@ -66,6 +66,7 @@ def build(
         structure.libraries(estimator)
         judge = original(estimator, fit_sample(estimator, sample))
         converters.check(estimator)
+        converters.check_functions(judge)
     limits = tolerance or Tolerance()
     with need("threadpoolctl").threadpool_limits(1):  # single rows are faster without threads
         with step("find the signature"):

@@ -143,9 +143,20 @@ def original(model: Any, sample: Sample) -> Original:
             why=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
             mend="fit the model, and give a sample with rows like those that it was trained on",
         ) from error
+    if kind == "transformer" and _gives_texts(found["transformed"]):
+        raise ModelError(
+            f"{structure.describe(model)} gives texts; an artifact that transforms gives numbers.",
+            code="model-gives-texts",
+            mend="convert the whole pipeline, or put an encoder of these texts behind it",
+        )
     if kind == "classifier" and found["label"].ndim != 1:
         raise _several_labels(model)
     return judged
+
+
+def _gives_texts(values: np.ndarray[Any, Any]) -> bool:
+    objects = values.dtype.kind == "O" and any(isinstance(value, str) for value in values.ravel())
+    return objects or values.dtype.kind in "SUT"
 
 
 def _several_labels(model: Any) -> ModelError:

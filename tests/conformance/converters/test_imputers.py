@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from sls_ml.artifact import build
 from sls_ml.artifact.converters import NULL_STRING
 
 
@@ -85,3 +88,19 @@ def test_indicator(run: Any) -> None:
 
     # THEN it tells the same holes
     np.testing.assert_array_equal(found, model.transform(holed(1)))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_mean_of_a_lone_column_is_the_same_to_the_last_digit(seed: int) -> None:
+    # GIVEN neighbours of one column: a row without its value gets the mean, which the scaler makes zero,
+    # and of which the sign would tell a difference in the last digit
+    random = np.random.default_rng(seed)
+    x = np.where(random.random((120, 1)) < 0.15, np.nan, random.normal(size=(120, 1)))
+    model = make_pipeline(KNNImputer(), StandardScaler(), FunctionTransformer(np.sign)).fit(x)
+
+    # WHEN it is converted
+    artifact = build(model, x, name="m")
+
+    # THEN the sign of a gap is the original's
+    [[found]] = artifact.predict([{"x0": None}])["transformed"]
+    assert found == model.transform([[np.nan]])[0, 0]

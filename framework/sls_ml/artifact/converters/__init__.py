@@ -38,6 +38,7 @@ from sls_ml.artifact.converters import (  # noqa: F401
 from sls_ml.artifact.converters.categories import NONE_STRING, NULL_STRING
 from sls_ml.artifact.converters.conversion import options
 from sls_ml.artifact.converters.graph import Graph, Tensor
+from sls_ml.artifact.converters.native_types import check_functions
 from sls_ml.artifact.converters.refusals import check
 from sls_ml.artifact.converters.registry import converter, owns, register
 
@@ -47,6 +48,7 @@ __all__ = [
     "Graph",
     "Tensor",
     "check",
+    "check_functions",
     "converter",
     "options",
     "owns",

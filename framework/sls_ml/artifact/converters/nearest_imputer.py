@@ -73,4 +73,7 @@ def _filled(model: Any, at: int, squares: Tensor, graph: Graph) -> Tensor:
         weights = graph.where(graph.total(met) > 0.0, met, inverse)
     total = graph.total(weights)
     mean = graph.total(graph.pick(values, place) * weights) / graph.where(graph.equal(total, 0.0), 1.0, total)
-    return graph.where(graph.equal(total, 0.0), float(values.mean()), mean)
+    # Summed as scikit-learn sums it, gaps included: another order gives another last digit, and a scaler
+    # that takes this mean away leaves then something else than zero.
+    average = float(np.ma.array(model._fit_X[:, at], mask=model._mask_fit_X[:, at]).mean())
+    return graph.where(graph.equal(total, 0.0), average, mean)

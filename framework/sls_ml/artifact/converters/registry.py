@@ -160,8 +160,11 @@ def _highest_version(domain: str) -> int | None:
 def _by_position(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
     """Parse a ColumnTransformer, wherever it is in a model, by the positions of its columns.
 
-    skl2onnx looks columns up by the names of the graph's inputs, which only the first step of a pipeline has.
+    skl2onnx looks columns up by the names of the graph's inputs, which only the first step of a pipeline has,
+    and counts the columns of what a step before gives, which nothing says yet.
     """
+    if len(inputs) == 1 and _width(inputs[0]) is None:
+        inputs[0].set_type(declared(kind_of(inputs[0].type), [None, model.n_features_in_]))
     moved = copy.copy(model)
     positions = model._transformer_to_input_indices
     moved.transformers_ = [(name, part, list(positions[name])) for name, part, _ in model.transformers_]
