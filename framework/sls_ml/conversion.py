@@ -42,6 +42,8 @@ class Converted:
         folder: Where the artifact lies.
         manifest: The parsed manifest.json.
         bytes: Size of the files that the manifest lists.
+        answers: Engine to what it answers for the manifest's example rows; empty where an earlier version
+            converted the model.
         fresh: Whether it was converted just now.
     """
 
@@ -50,6 +52,7 @@ class Converted:
     folder: Path
     manifest: Mapping[str, Any]
     bytes: int
+    answers: Mapping[str, Mapping[str, Any]]
     fresh: bool
 
 
@@ -103,7 +106,7 @@ def convert(
         error.where = error.where or f"models.{name}: {model.source}, {model.sample}"
         raise
     folder = project.artifacts_folder / name / artifact.digest
-    if folder.exists() and not _whole(folder):
+    if folder.exists() and not (_whole(folder) and _answers(folder)):
         shutil.rmtree(folder)
     artifact.save(str(project.artifacts_folder))
     record.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +140,7 @@ def find(project: Project, name: str, digest: str, *, fresh: bool = False) -> Co
         )
     manifest = json.loads(text)
     size = sum(entry["bytes"] for entry in manifest["files"].values())
-    return Converted(name, digest, folder, manifest, size, fresh)
+    return Converted(name, digest, folder, manifest, size, _answers(folder), fresh)
 
 
 def locked(project: Project) -> Mapping[str, Converted]:
@@ -183,6 +186,15 @@ def _whole(folder: Path) -> bool:
         return all((folder / name).stat().st_size == entry["bytes"] for name, entry in files.items())
     except (OSError, ValueError, KeyError):
         return False
+
+
+def _answers(folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What report.json tells of the example rows; it is not hashed, so what cannot be read is no report."""
+    try:
+        answers = json.loads((folder / "report.json").read_bytes())["examples"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return answers if isinstance(answers, dict) else {}
 
 
 def _is_used(project: Project, name: str) -> bool:

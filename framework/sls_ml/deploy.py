@@ -110,7 +110,9 @@ def decide(
         upgrade: Ask it for the newest of those that it holds, too.
     """
     deployment = intent.build(
-        project, {name: (model.digest, model.manifest) for name, model in models.items()}
+        project,
+        {name: (model.digest, model.manifest) for name, model in models.items()},
+        answers={name: model.answers for name, model in models.items()},
     )
     provider = table.provider(project.provider)
     sources = codegen.generate(

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     Routes = dict[str, dict[str, list["Route"]]]
 
 NO_LIMIT = 1 << 62
+RAW = "raw"
+"""The method that asks a model without hooks, at ``/<name>``. Methods of HTTP are upper case: it is none."""
 COMPRESSED_FROM = 1024
 """Answers of more bytes are compressed for clients that accept it."""
 LARGE = 1 << 20
@@ -316,7 +318,7 @@ class Service:
         """Answer one request; raises nothing.
 
         Args:
-            method: HTTP method, upper case; empty where what came was no request.
+            method: HTTP method, upper case, or `RAW`; empty where what came was no request.
             path: Path without the query.
             headers: Headers with lower-case names.
             body: The body as sent; ``content-encoding: gzip`` is understood.
@@ -410,6 +412,8 @@ class Service:
         """
         routes = self._routes.get(path, {}).get("GET" if method == "HEAD" else method)
         if routes is None:
+            if method == RAW and path[1:] in self.models:
+                return Route(None, "rows.raw", self.models[path[1:]])
             if not method:
                 message = (
                     "the event is no request of a function URL, or of an HTTP API with payload format 2.0"

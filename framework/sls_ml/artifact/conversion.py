@@ -15,7 +15,7 @@ from sls_ml.artifact.exporters.libraries import adopted
 from sls_ml.artifact.extras import need
 from sls_ml.artifact.gate_rows import rows_of
 from sls_ml.artifact.original import Original, original
-from sls_ml.artifact.report import report_of
+from sls_ml.artifact.report import answers_of, report_of
 from sls_ml.artifact.sample import fit_sample
 from sls_ml.artifact.source import read_model
 from sls_ml.artifact.stages import step
@@ -94,7 +94,10 @@ def build(
         "engines": serving,
         "files": {file: manifests.entry(data) for file, data in files.items()},
     }
+    with step("answer the examples"):
+        answers = answers_of(manifest, files)
     report = report_of(judge, verdicts, gate, time.monotonic() - started)
+    report["examples"] = answers
     if chosen is not whole:
         report["quantization"] = quantization.told(whole, chosen)
     return Artifact(manifest=manifest, files=files, report=report)

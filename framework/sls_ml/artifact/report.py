@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sls_ml.artifact import manifest as manifests
@@ -12,6 +13,8 @@ from sls_ml.artifact import parity, structure
 from sls_ml.artifact.exporters.graph_model import GraphModel
 from sls_ml.artifact.gate_rows import GateRows
 from sls_ml.artifact.original import Original
+from sls_ml.artifact.serving import Served
+from sls_ml.errors import ExternalError, ModelError
 
 
 def report_of(
@@ -38,6 +41,21 @@ def report_of(
         "machine": platform.machine(),
         "seconds": round(seconds, 3),
     }
+
+
+def answers_of(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Give what each proven engine answers for the manifest's example rows, by the answer's keys.
+
+    An engine that is not here, or refuses a row, is left out.
+    """
+    served = Served(manifest, files)
+    keys = [output["key"] for output in manifest["outputs"]]
+    answers = {}
+    for engine in manifest["engines"]:
+        with suppress(ExternalError, ModelError):
+            answer = served.predict(manifest["example"], engine)
+            answers[engine] = {key: answer[key] for key in keys}
+    return answers
 
 
 def _told(verdict: parity.Verdict) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def logs(
     function: FunctionArgument,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="The log of a canary's check instead.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Every line as the function wrote it.")] = False,
     minutes: MinutesOption = 10,
     project: ProjectOption = HERE,
@@ -35,7 +36,8 @@ def logs(
     """Print the log of a deployed function: its requests and failures, or all of it."""
     spec = read(project, stage)
     known("function", function, spec.functions)
-    for event in story.operate(spec).logs(function, since=time.time() - 60 * minutes, follow=follow):
+    since = time.time() - 60 * minutes
+    for event in story.operate(spec).logs(function, since=since, follow=follow, check=check):
         if json:
             line = {"time": event.time, "stream": event.stream, "message": event.message}
             typer.echo(jsonlib.dumps(line, ensure_ascii=False))
@@ -180,6 +182,7 @@ def releases(
                     "function": each.function,
                     "version": each.version,
                     "package_sha256": each.package_sha256,
+                    "models": dict(each.models),
                     "live": each.live,
                     "deployed": each.deployed,
                 }
@@ -189,8 +192,17 @@ def releases(
     )
     if not json:
         output.table(
-            ("function", "version", "package", ""),
-            ((each.function, each.version, each.package_sha256[:12], _standing(each)) for each in found),
+            ("function", "version", "package", "models", ""),
+            (
+                (
+                    each.function,
+                    each.version,
+                    each.package_sha256[:12],
+                    ", ".join(f"{name} {digest}" for name, digest in each.models.items()),
+                    _standing(each),
+                )
+                for each in found
+            ),
         )
         warn_of_moves(output, found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 from sls_ml.errors import ModelError, Problem, SpecError
@@ -49,12 +50,20 @@ LOG_RETENTION = 30
 """Days that log events are kept."""
 
 
-def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]]]) -> Deployment:
+Answers = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def build(
+    project: Project,
+    manifests: Mapping[str, tuple[str, Mapping[str, Any]]],
+    answers: Answers = MappingProxyType({}),
+) -> Deployment:
     """Decide what must exist for a project.
 
     Args:
         project: The checked spec.
         manifests: Model name -> (digest of the artifact, parsed manifest.json).
+        answers: Model name -> engine -> what it answers for the example rows, where that is known.
 
     Raises:
         UnsupportedError: The spec uses a key that this version does not carry out.
@@ -69,7 +78,9 @@ def build(project: Project, manifests: Mapping[str, tuple[str, Mapping[str, Any]
     refuse_unsupported(project)
     _refuse_addresses(project.alarms.notify)
     _refuse_blind_canary(project)
-    functions = tuple(_function(name, spec, project, manifests) for name, spec in project.functions.items())
+    functions = tuple(
+        _function(name, spec, project, manifests, answers) for name, spec in project.functions.items()
+    )
     _refuse_loops(functions)
     return Deployment(
         project=project.project,
@@ -91,11 +102,14 @@ def _function(
     spec: FunctionSpec,
     project: Project,
     manifests: Mapping[str, tuple[str, Mapping[str, Any]]],
+    answers: Answers,
 ) -> Function:
     many_rows = spec.objects is not None
     watches = project.alarms.drift is not None and spec.followed is None
     models = tuple(
-        _model(model, project, *manifests[model], many_rows=many_rows, watches=watches)
+        _model(
+            model, project, *manifests[model], answers.get(model, {}), many_rows=many_rows, watches=watches
+        )
         for model in spec.model_names
     )
     batch = _batch(name, spec.objects) if spec.objects else None
@@ -136,7 +150,14 @@ def _function(
 
 
 def _model(
-    name: str, project: Project, digest: str, manifest: Mapping[str, Any], *, many_rows: bool, watches: bool
+    name: str,
+    project: Project,
+    digest: str,
+    manifest: Mapping[str, Any],
+    answers: Mapping[str, Mapping[str, Any]],
+    *,
+    many_rows: bool,
+    watches: bool,
 ) -> ModelRef:
     """The model with its engine: the first that is proven, or for many rows the one with the throughput."""
     wanted = project.models[name].engine
@@ -164,6 +185,8 @@ def _model(
         bundled=sum(files.values()) <= BUNDLE_LIMIT,
         manifest=manifest,
         watched=watches and drift.watchable(manifest),
+        answers=answers.get(engine, {}),
+        tolerance=project.models[name].tolerance,
     )
 
 

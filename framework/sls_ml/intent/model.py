@@ -16,6 +16,7 @@ from sls_ml.spec.model import (
     PythonVersion,
     Rollout,
     Secret,
+    Tolerance,
     Traffic,
 )
 
@@ -34,6 +35,8 @@ class ModelRef:
         bundled: Whether the artifact rides in the package; else it is fetched from the store at start.
         manifest: The parsed manifest.json.
         watched: Whether its functions count what they see, for the drift watch.
+        answers: What its engine answers for the manifest's example rows, by key; empty where unknown.
+        tolerance: How far answers may be from the right ones.
     """
 
     name: str
@@ -43,6 +46,8 @@ class ModelRef:
     bundled: bool
     manifest: Mapping[str, Any]
     watched: bool = False
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,7 @@ class Release:
         package_sha256: sha256 of its package.
         live: Whether the traffic goes there.
         deployed: Whether the stack says that it goes there; both are the same unless somebody moved it.
+        models: The models in its package, and the first 12 digits of their digests.
     """
 
     function: str
@@ -140,6 +141,7 @@ class Release:
     package_sha256: str
     live: bool
     deployed: bool
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -277,8 +279,10 @@ class Operations(Protocol):
     def wait_for_object(self, uri: str, suffix: str, *, timeout: float) -> StoredObject:
         """The first object whose URI begins with `uri` and ends with `suffix`, as soon as there is one."""
 
-    def logs(self, function: str, *, since: float, follow: bool = False) -> Iterator[LogEvent]:
-        """The log of a function, by its name in the spec, oldest event first."""
+    def logs(
+        self, function: str, *, since: float, follow: bool = False, check: bool = False
+    ) -> Iterator[LogEvent]:
+        """The log of a function, by its name in the spec, or of its check; oldest event first."""
 
     def metrics(self, function: str, *, since: float, models: Sequence[str] = ()) -> Mapping[str, float]:
         """What a function has done since a moment (seconds since the epoch), by the name of the number.

@@ -352,7 +352,8 @@ class Aws(_Model):
 class Canary(_Model):
     """Shift this percentage of the traffic first, and the rest after so many minutes.
 
-    Before that the new version is checked: it must `start`, or also `predict` the example rows of its models.
+    Before that the new version is checked: it must `start`, with models that give the right answers to their
+    example rows, or also `predict` these rows as a caller would ask, through the hooks.
     """
 
     percent: int = Field(ge=1, le=99)

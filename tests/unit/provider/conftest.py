@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,14 @@ from sls_ml.spec.model import (
     Rollout,
     Secret,
     Throttle,
+    Tolerance,
     Traffic,
 )
 
 EXAMPLE = [{"age": 41, "city": "Bern"}, {"age": 27, "city": 'Zürich "Nord"'}]
+
+ANSWERS = {"label": ["no", "yes"], "probability": [[0.75, 0.25], [0.125, 0.875]]}
+LOOSE = Tolerance(probability=1e-3, value=1e-4)
 
 REFERENCE = {
     "inputs": [
@@ -170,7 +175,7 @@ DEPLOYMENTS: dict[str, Deployment] = {
         function("score", batch=OWN, traffic=Traffic(requests=300, silence=86_400)),
     ),
     "canary": deployment(
-        function("predict"),
+        function("predict", models=(replace(model(), answers=ANSWERS, tolerance=LOOSE),)),
         function("both", models=(model("credit"), model("churn"))),
         function("score", batch=OWN),
         rollout=Rollout(canary=Canary(percent=10, minutes=5)),

@@ -124,7 +124,12 @@ def alias_moved(answers: dict[str, Stubber], description: str) -> None:
     )
 
 
-def versions(answers: dict[str, Stubber], count: int, live: str, newest: str = "") -> None:
+OLDER = "PredictVersion0000000000"
+
+
+def versions(
+    answers: dict[str, Stubber], count: int, live: str, newest: str = "", first: str = OLDER
+) -> None:
     """The function has so many published versions, and the one that never counts."""
     code = base64.b64encode(bytes.fromhex("bb" * 32)).decode()
     numbers = ["$LATEST", *(str(number) for number in range(1, count + 1))]
@@ -135,7 +140,7 @@ def versions(answers: dict[str, Stubber], count: int, live: str, newest: str = "
                 {
                     "Version": number,
                     "CodeSha256": code,
-                    "Description": newest if number == str(count) else "PredictVersion0000000000",
+                    "Description": {str(count): newest, "1": first}.get(number, OLDER),
                 }
                 for number in numbers
             ]
@@ -168,6 +173,21 @@ def test_releases_are_listed_newest_first(make: Any, client: Client, answers: di
     assert [each.version for each in releases if each.live] == ["9"]
     assert releases[0] == Release("predict", "10", "bb" * 32, live=False, deployed=True)
     assert [each.version for each in releases if each.deployed] == ["10"]
+
+
+@pytest.mark.parametrize(("live", "named"), [("4", "4"), ("1", "1"), ("3", "4")])
+def test_a_release_that_is_there_twice_is_named_once(
+    make: Any, client: Client, answers: dict[str, Stubber], live: str, named: str
+) -> None:
+    # GIVEN a function that a rollback published again
+    rendered = release(make, "bb")
+    stack(answers, rendered)
+    template(answers, rendered)
+    versions(answers, 4, live=live, newest=version_id(rendered), first=version_id(rendered))
+    # WHEN the releases are listed
+    releases = AwsDeployer(client, STACK).releases()
+    # THEN the stack names the one that is live, if that is of the same release, or the newest
+    assert [each.version for each in releases if each.deployed] == [named]
 
 
 def test_drift_is_read_page_by_page(client: Client, answers: dict[str, Stubber], make: Any) -> None:

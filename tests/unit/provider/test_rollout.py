@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -19,13 +20,14 @@ from botocore.stub import Stubber
 
 from sls_ml.intent.model import Place
 from sls_ml.provider.aws import render, rollback
-from sls_ml.spec.model import Alarms, Canary, Rollout
+from sls_ml.spec.model import Alarms, Canary, Follow, Rollout
 from sls_ml_runtime.aws import object_events
 
 VERSION = "arn:aws:lambda:eu-west-1:123456789012:function:sls-ml-credit-risk-dev-predict:3"
 EVENT = {"DeploymentId": "d-1A2B3C4D5", "LifecycleEventHookExecutionId": "eyJlbmNyeXB0ZWREYXRhIjoi"}
 READY = {"status": "ready", "models": {"credit": "abababababab"}}
-ANSWER = {"model": "credit", "digest": "abababababab", "classes": ["no", "yes", "?"], "label": ["no", "yes"]}
+ANSWERS = {"label": ["no", "yes"], "probability": [[0.7, 0.2, 0.1], [0.4, 0.400001, 0.199999]]}
+ANSWER = {"model": "credit", "digest": "abababababab", "classes": ["no", "yes", "?"], **ANSWERS}
 
 
 def resources(make: Any, *functions: Any, **canary: Any) -> dict[str, Any]:
@@ -154,6 +156,11 @@ def run(make: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, A
     return check
 
 
+def known(make: Any, **changed: Any) -> Any:
+    """A function whose model's answers are known, the second label but for a hair."""
+    return make.function(models=(replace(make.model(), answers=ANSWERS),), **changed)
+
+
 def http(body: Any, status: int = 200) -> dict[str, Any]:
     return {
         "result": {"statusCode": status, "headers": {}, "body": json.dumps(body), "isBase64Encoded": False}
@@ -164,7 +171,7 @@ def test_a_version_that_answers_its_example_rows_passes(make: Any, run: Callable
     # GIVEN a new version that is ready with the model of the release, and answers
     # WHEN CodeDeploy asks the check
     # THEN the verdict is that traffic may move
-    assert run(make.function(), [http(READY), http(ANSWER)], "Succeeded") == {"wrong": []}
+    assert run(known(make), [http(READY), http(ANSWER), http(ANSWER)], "Succeeded") == {"wrong": []}
 
 
 @pytest.mark.parametrize(
@@ -174,28 +181,99 @@ def test_a_version_that_answers_its_example_rows_passes(make: Any, run: Callable
             [
                 {"result": {"errorType": "ArtifactRefused", "errorMessage": "..."}, "error": "Unhandled"},
                 http(ANSWER),
+                http(ANSWER),
             ],
             ["ready: ArtifactRefused"],
         ),
-        ([http({"models": {"credit": "cdcdcdcdcdcd"}}), http(ANSWER)], ["ready: wrong models"]),
-        ([http(READY), http({"error": "internal-error"}, 500)], ["credit: status 500"]),
-        ([http(READY), http({**ANSWER, "label": ["no"]})], ["credit: not one answer for each row"]),
+        ([http({"models": {"credit": "cd" * 6}}), http(ANSWER), http(ANSWER)], ["ready: wrong models"]),
+        ([http(READY), http({**ANSWER, "digest": "cd" * 6}), http(ANSWER)], ["credit: wrong digest"]),
+        ([http(READY), http(ANSWER), http({}, 500)], ["/predict: status 500"]),
+        ([http(READY), http(ANSWER), http({"digest": "cd" * 6})], ["/predict: wrong digest"]),
+        (
+            [http(READY), http({**ANSWER, "label": ["no"]}), http(ANSWER)],
+            ["credit: not one answer for each row"],
+        ),
+        (
+            [http(READY), http({**ANSWER, "label": ["yes", "yes"]}), http(ANSWER)],
+            ["credit: wrong label of example row 0"],
+        ),
+        (
+            [
+                http(READY),
+                http({**ANSWER, "probability": [[0.7, 0.2, 0.1], [0.4, 0.4000012, 0.2]]}),
+                http({}),
+            ],
+            [],
+        ),
+        (
+            [http(READY), http({**ANSWER, "probability": [[0.7, 0.2, 0.1], [0.4, 0.41, 0.19]]}), http({})],
+            ["credit: wrong probability of example row 1"],
+        ),
+        (
+            [http(READY), http({**ANSWER, "probability": [[0.7, 0.2], [0.4, None, 0.2]]}), http({})],
+            ["credit: wrong probability of example row 0", "credit: wrong probability of example row 1"],
+        ),
+        ([http(READY), http({**ANSWER, "label": ["no", "no"]}), http({"hooks": "said this"})], []),
         ([http(READY)], None),
     ],
 )
-def test_a_version_that_does_not_is_refused(
+def test_a_version_that_does_not_is_refused_within_tolerance_and_ties(
     make: Any, run: Callable[..., Any], answers: list[Any], wrong: list[str] | None
 ) -> None:
-    # GIVEN a new version that fails to start, serves another model, fails on rows, or cannot be called
+    # GIVEN a new version that fails to start, serves another model, answers otherwise or not, or cannot be
+    # called; or whose answers are as good as the right ones, whatever hooks make of them
     # WHEN CodeDeploy asks the check
-    result = run(make.function(), answers, "Failed")
+    result = run(known(make), answers, "Succeeded" if wrong == [] else "Failed")
     # THEN there is a verdict, with the reason
-    assert result["wrong"]
-    assert wrong is None or result["wrong"] == wrong
+    assert result["wrong"] if wrong is None else result["wrong"] == wrong
+
+
+def test_answers_that_are_not_known_are_counted_alone(
+    make: Any, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    # GIVEN an artifact of an earlier version; and a function that follows an alias to another artifact
+    other = {**ANSWER, "digest": "cd" * 6, "label": ["yes", "no"]}
+    following = known(make, follow=Follow(alias="champion"))
+    # WHEN their answers are checked
+    # THEN they pass where there is one for each row, and the log says that they were not compared
+    for function, answer in ((make.function(), ANSWER), (following, other)):
+        answers = [http(READY), http(answer), http(answer)]
+        assert run(function, answers, "Succeeded") == {"wrong": []}
+        assert f"the right answers of {answer['digest']} are not known here" in caplog.text
+        caplog.clear()
+    # AND an alias that points to what is deployed has its answers compared
+    wrong = run(following, [http(READY), http({**ANSWER, "label": ["?", "?"]}), http(ANSWER)], "Failed")
+    assert wrong == {"wrong": ["credit: wrong label of example row 0"]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "got", "right"),
+    [
+        ({"value": [1000.0]}, {"value": [1000.0009]}, True),
+        ({"value": [1000.0]}, {"value": [1000.002]}, False),
+        ({"label": [-1], "score": [1e-7]}, {"label": [1], "score": [-1e-7]}, True),
+        ({"label": ["b"], "score": [[0.5, 0.9]]}, {"label": ["a"], "score": [[0.5, 0.9]]}, False),
+        ({"label": [7]}, {"label": [8]}, False),
+        ({"transformed": [[0.5] * 100]}, {"transformed": [[0.5] * 64 + [9.0] * 36]}, True),
+        ({"transformed": [["a", None]]}, {"transformed": [["b", None]]}, False),
+    ],
+)
+def test_every_kind_of_answer_has_its_tolerance(
+    make: Any, run: Callable[..., Any], wanted: Any, got: Any, right: bool
+) -> None:
+    # GIVEN a model whose answer to its one example row is known
+    model = replace(make.model(example=[{"age": 41}]), answers=wanted)
+    # WHEN a version gives another
+    answers = [http(READY), http({"model": "credit", "digest": "abababababab", **got}), http({})]
+    result = run(make.function(models=(model,)), answers, "Succeeded" if right else "Failed")
+    # THEN it passes within tolerance; labels must be the same but for ties; long rows are compared in part
+    assert (result["wrong"] == []) == right
 
 
 def test_only_the_start_is_checked_where_hooks_take_other_rows(make: Any, run: Callable[..., Any]) -> None:
-    assert run(make.function(), [http(READY)], "Succeeded", check="start") == {"wrong": []}
+    assert run(known(make), [http(READY), http(ANSWER)], "Succeeded", check="start") == {"wrong": []}
+    wrong = run(known(make), [http(READY), http({**ANSWER, "digest": "cd" * 6})], "Failed", check="start")
+    assert wrong == {"wrong": ["credit: wrong digest"]}
 
 
 def checks(found: Mapping[str, Any], check: str) -> list[dict[str, Any]]:
@@ -208,7 +286,7 @@ def checks(found: Mapping[str, Any], check: str) -> list[dict[str, Any]]:
 def test_a_batch_function_takes_the_message_of_its_check(make: Any) -> None:
     # GIVEN the check of a batch function
     function = make.function("score", batch=make.scoring(Place(None, "in/"), Place(None, "out/")))
-    (check,) = checks(resources(make, function), "ScoreCheck")
+    check, _ = checks(resources(make, function), "ScoreCheck")
     # WHEN Powertools and the runtime, as in the generated handler, take its message
     objects: list[Any] = []
     result = process_partial_response(
@@ -227,8 +305,10 @@ def test_a_batch_function_that_does_not_take_it_is_refused(make: Any, run: Calla
     # WHEN its new version gives back no message, or something else
     # THEN it passes, or not
     function = make.function("score", batch=batch)
-    assert run(function, [{"result": {"batchItemFailures": []}}], "Succeeded") == {"wrong": []}
-    assert run(function, [{"result": None}], "Failed") == {"wrong": ["start: not the expected result"]}
+    taken = {"result": {"batchItemFailures": []}}
+    assert run(function, [taken, http(ANSWER)], "Succeeded") == {"wrong": []}
+    wrong = run(function, [{"result": None}, http(ANSWER)], "Failed")
+    assert wrong == {"wrong": ["start: not the expected result"]}
 
 
 def test_rows_that_are_too_large_are_left_out(make: Any) -> None:
@@ -238,4 +318,4 @@ def test_rows_that_are_too_large_are_left_out(make: Any) -> None:
     # WHEN the check is rendered
     found = resources(make, make.function(models=(model,)))
     # THEN one of them is sent
-    assert [check["rows"] for check in checks(found, "PredictCheck")] == [0, 1]
+    assert [check["rows"] for check in checks(found, "PredictCheck") if "rows" in check] == [1]

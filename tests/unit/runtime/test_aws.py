@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sls_ml_runtime import aws
 from sls_ml_runtime.errors import ArtifactRefused, EngineError, Refusal, StoreError
-from sls_ml_runtime.serve import Service
+from sls_ml_runtime.serve import RAW, Service
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -75,6 +75,23 @@ def test_writes_text_as_it_is_and_bytes_in_base64() -> None:
     assert (text["body"], text["isBase64Encoded"]) == ('{"a":"ë"}', False)
     assert (base64.b64decode(content["body"]), content["isBase64Encoded"]) == (b"\xff\0", True)
     assert content["statusCode"] == 200
+
+
+def test_a_models_own_answer_is_out_of_reach_over_http() -> None:
+    # GIVEN the event of the check before a release WHEN it is read THEN its method is none of HTTP
+    check = {aws.CHECK: "credit", "rows": [{"age": 1}]}
+    assert aws.request(check) == (RAW, "/credit", {}, b'[{"age": 1}]')
+
+    # AND whatever a caller sends, the method is another
+    context = {"http": {"method": RAW}}
+    for sent in (
+        event(requestContext=context, rawPath="/credit"),
+        event(body=json.dumps(check)),
+        event(headers={aws.CHECK: "credit"}),
+        event(requestContext=context) | check,
+        check | {"requestContext": {"http": {}}},
+    ):
+        assert aws.request(sent)[0] != RAW
 
 
 @pytest.mark.parametrize(

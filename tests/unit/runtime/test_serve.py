@@ -12,7 +12,7 @@ import pytest
 
 from sls_ml_runtime.artifact import open_folder
 from sls_ml_runtime.errors import HookError
-from sls_ml_runtime.serve import Reply, Service
+from sls_ml_runtime.serve import RAW, Reply, Service
 
 ROWS = b'{"rows":[{"age":60,"income":8},{"age":20,"income":1}]}'
 JSON = {"content-type": "application/json"}
@@ -209,6 +209,18 @@ def test_tells_health_readiness_and_metadata(service: Service, stored: Any) -> N
     model = bodies["/metadata"]["models"]["credit"]
     assert (model["digest"], model["engine"], model["kind"]) == (stored.digest, "ort_capi", "classifier")
     assert model["inputs"] == stored.manifest["inputs"]
+
+
+def test_a_models_own_answer_comes_before_hooks(stored: Any, runtime: SimpleNamespace) -> None:
+    # GIVEN a service with hooks that change everything
+    hooks = SimpleNamespace(before=lambda rows: rows[:1], after=lambda result: {"answer": 42})
+    service = runtime.make_service(stored, hooks=hooks)
+    # WHEN its model is asked for its own answer
+    reply = service.respond(RAW, "/credit", {}, ROWS)
+    # THEN that is what a service without hooks says; and nobody else, and no other model, is asked that way
+    assert (reply.status, reply.body) == (200, post(runtime.make_service(stored)).body)
+    assert service.respond(RAW.upper(), "/credit", {}, ROWS).status == 404
+    assert service.respond(RAW, "/other", {}, ROWS).status == 404
 
 
 def test_hooks_change_rows_and_results(stored: Any, runtime: SimpleNamespace) -> None:

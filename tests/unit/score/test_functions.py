@@ -217,3 +217,16 @@ def test_a_prediction_over_http_is_that_of_the_model(start: Callable[..., Module
     answer = json.loads(module.handler(request, CONTEXT)["body"])
     # THEN it is the plain answer
     assert answer["label"] == ["yes"]
+
+
+def test_the_check_before_a_release_gets_the_models_own_answers(
+    start: Callable[..., ModuleType], s3: Any
+) -> None:
+    # GIVEN a started batch function
+    module = start(batch())
+    row = {"age": 30.0, "children": 0, "city": "Bern"}
+    # WHEN the check asks for an answer, which no message of a queue can
+    answer = module.handler({module.aws.CHECK: "credit", "rows": [row]}, CONTEXT)
+    # THEN it is the model's
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["model"] == "credit"

@@ -25,6 +25,7 @@ from sls_ml.provider.base import (
 )
 
 if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
     from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 KEPT_RELEASES = 10
@@ -263,15 +264,20 @@ class AwsDeployer:
             )
             versions = [each for page in pages for each in page["Versions"] if each["Version"] != "$LATEST"]
             live = self._client.functions.get_alias(FunctionName=name, Name=names.ALIAS)["FunctionVersion"]
+        versions.sort(key=lambda each: int(each["Version"]), reverse=True)
+        # After a rollback the stack's release is there twice: as it was, and as the rollback published it.
+        alike = [each["Version"] for each in versions if each.get("Description") == deployed]
+        named = live if live in alike else next(iter(alike), None)
         return [
             Release(
                 function=function,
                 version=version["Version"],
                 package_sha256=base64.b64decode(version["CodeSha256"]).hex(),
                 live=version["Version"] == live,
-                deployed=version.get("Description") == deployed,
+                deployed=version["Version"] == named,
+                models=_models(version),
             )
-            for version in sorted(versions, key=lambda each: int(each["Version"]), reverse=True)
+            for version in versions
         ]
 
     def _forget(self, stack: Stack) -> Iterator[Progress]:
@@ -310,6 +316,13 @@ class AwsDeployer:
                 if rollback.holds(json.loads(body), version_id):
                     return body
         return None
+
+
+def _models(version: FunctionConfigurationTypeDef) -> dict[str, str]:
+    """The models in a version's package, and the beginnings of their digests, where they are noted."""
+    noted = version.get("Environment", {}).get("Variables", {}).get(names.MODELS, "")
+    pairs = (each.partition(":") for each in noted.split())
+    return {model: digest for model, _, digest in pairs}
 
 
 def _functions(stack: Stack) -> list[str]:

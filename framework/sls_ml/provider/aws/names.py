@@ -17,6 +17,9 @@ ROLLOUT_NAME_LENGTH = 100
 ALIAS = "live"
 """The alias that carries the traffic: URLs and queues hang on it from the first release."""
 
+MODELS = "SLS_ML_MODELS"
+"""The environment variable that notes models and digests of a version, for lists of releases."""
+
 DATA_BUCKET = "DataBucket"
 """Logical id of the stack's own bucket for the input and output of batch functions."""
 

@@ -144,15 +144,19 @@ class AwsOperations:
                 )
             time.sleep(self._client.poll_seconds)
 
-    def logs(self, function: str, *, since: float, follow: bool = False) -> Iterator[LogEvent]:
+    def logs(
+        self, function: str, *, since: float, follow: bool = False, check: bool = False
+    ) -> Iterator[LogEvent]:
         """The log of a function, oldest event first.
 
         Args:
             function: The function's name in the spec.
             since: Seconds since the epoch from which to read.
             follow: Whether to go on for ever, with each event as it comes.
+            check: Whether to read the log of the check that a canary's versions pass first.
         """
-        group = names.log_group_name(names.function_name(self._stack, function))
+        name = names.function_name(self._stack, function)
+        group = names.log_group_name(f"{name}/check" if check else name)
         start = int(since * 1000)
         seen: set[str] = set()
         while True:

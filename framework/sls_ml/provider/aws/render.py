@@ -309,6 +309,7 @@ def _environment(deployment: Deployment, function: Function, store: str) -> dict
     variables: dict[str, Value] = {
         **_own_environment(function),
         "ORT_DISABLE_TELEMETRY": "1",
+        names.MODELS: " ".join(f"{model.name}:{model.digest[:12]}" for model in function.models),
         "SLS_ML_STAGE": deployment.stage,
         "SLS_ML_STORE": sub(f"s3://{store}"),
     }

@@ -8,8 +8,8 @@ from importlib.resources import files
 from string import Template
 from typing import Any, Final
 
-from sls_ml.intent.model import Deployment, Function, ModelRef
-from sls_ml.provider.aws import alarms, iam, names
+from sls_ml.intent.model import Deployment, Function
+from sls_ml.provider.aws import alarms, iam, names, release_checks
 from sls_ml.provider.aws.cloudformation import (
     ACCOUNT,
     PARTITION,
@@ -27,23 +27,8 @@ from sls_ml.spec.model import Canary
 APPLICATION: Final = "RolloutApplication"
 STEPS: Final = "RolloutSteps"
 
-EXAMPLE_BYTES = 16 << 10
-"""Example rows of a model that ride in the check, in bytes of JSON: rows beyond are left out."""
-
 _READY_MADE = {(10, 5), (10, 10), (10, 15), (10, 30)}
 """Percent and minutes of the canaries that CodeDeploy knows by name."""
-
-_TEST_MESSAGE = {
-    "messageId": "check",
-    "receiptHandle": "check",
-    "body": '{"Event":"s3:TestEvent"}',
-    "attributes": {},
-    "messageAttributes": {},
-    "md5OfBody": "",
-    "eventSource": "aws:sqs",
-    "eventSourceARN": "",
-    "awsRegion": "",
-}
 
 _HANDLER = files("sls_ml.provider.aws") / "templates" / "pretraffic_handler.py"
 
@@ -178,7 +163,7 @@ def _check(
             function=function.name,
         ),
     )
-    checks = list(_checks(function, canary))
+    checks = list(release_checks.of(function, canary))
     yield (
         names.logical_id(function.name, "Check"),
         resource(
@@ -203,45 +188,6 @@ def _code(function: Function, checks: list[dict[str, Any]]) -> str:
     """The check's only file. JSON never holds three quotes in a row, so it fits into a raw string."""
     text = json.dumps(checks, sort_keys=True, separators=(",", ":"))
     return Template(_HANDLER.read_text("utf-8")).substitute(function=function.name, checks=text)
-
-
-def _checks(function: Function, canary: Canary) -> Iterator[dict[str, Any]]:
-    """Events for the new version, and what to expect of each answer.
-
-    A batch function has nothing to score before an object arrives. It gets the message by which S3 tests a
-    queue, which tells of no object: to take it the function must start, and predict an example row.
-    """
-    if function.batch:
-        yield {"event": {"Records": [_TEST_MESSAGE]}, "name": "start", "result": {"batchItemFailures": []}}
-        return
-    digests = {model.name: model.digest[:12] for model in function.models}
-    expected = {"models": digests} if function.follow is None else {"status": "ready"}
-    yield {"body": expected, "event": _event("GET", "/ready", ""), "name": "ready", "rows": 0}
-    if canary.check == "predict":
-        for model in function.models:
-            rows = _examples(model)
-            path = "/predict" if len(function.models) == 1 else f"/models/{model.name}/predict"
-            event = _event("POST", path, json.dumps({"rows": rows}))
-            yield {"body": {}, "event": event, "name": model.name, "rows": len(rows)}
-
-
-def _event(method: str, path: str, body: str) -> dict[str, Any]:
-    """An event as a function URL sends it."""
-    return {
-        "body": body,
-        "headers": {"content-type": "application/json"} if body else {},
-        "isBase64Encoded": False,
-        "rawPath": path,
-        "requestContext": {"http": {"method": method}, "stage": "$default"},
-    }
-
-
-def _examples(model: ModelRef) -> list[Any]:
-    """The model's example rows, as many as fit, but at least one."""
-    rows: list[Any] = list(model.manifest["example"])
-    while len(rows) > 1 and len(json.dumps(rows)) > EXAMPLE_BYTES:
-        rows.pop()
-    return rows
 
 
 def may_check(function: Function, log_group: str, application: str) -> Iterator[iam.Statement]:

@@ -362,4 +362,8 @@ def _failed(stack: str, end: StackEventTypeDef, failure: stack_events.Failure | 
         code="apply-failed",
         where=f"{failure.resource} ({failure.type}), stack {stack}",
         why=failure.reason,
+        mend=_CHECKED if "BeforeAllowTraffic" in failure.reason else None,
     )
+
+
+_CHECKED = "see what the check found wrong: sls-ml logs <function> --check"
