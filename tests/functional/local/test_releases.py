@@ -30,10 +30,11 @@ HANDLER = """
 import json
 
 def handler(event, context):
-    if event["rawPath"] == "/ready":
+    if event.get("rawPath") == "/ready":
         body = {{"status": "ready", "models": {{"credit": "{digest}"}}}}
     else:
-        body = {{"value": [{value} for _ in json.loads(event["body"])["rows"]]}}
+        rows = event["rows"] if "sls-ml-check" in event else json.loads(event["body"])["rows"]
+        body = {{"digest": "{digest}", "value": [{value} for _ in rows]}}
     return {{"statusCode": 200, "headers": {{}}, "body": json.dumps(body), "isBase64Encoded": False}}
 """
 
