@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,27 @@ def test_a_near_tie_is_none() -> None:
     # GIVEN a row that is nearer to one of the two by more than rounding can do
     model = KNeighborsClassifier(3).fit(KNOWN, CLASSES)
     # WHEN the graph took the other
-    # THEN it is wrong
-    assert not excused(model, 1.0 + 2.0**-48, "probability", [1 / 3, 1 / 3, 1 / 3])
+    # THEN it is wrong: the squares, 4 - 2**-49 and 4 + 2**-49, are further apart than 4 * 3 / 2**52
+    assert not excused(model, 1.0 + 2.0**-51, "probability", [1 / 3, 1 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize("columns", [1, 3, 30])
+def test_what_counts_as_rounding_is_a_bound_of_it(columns: int) -> None:
+    # GIVEN pairs of points, and the rounding of a difference, a square and the sums: columns + 2 in all
+    random = np.random.default_rng(columns)
+    bound = Fraction(columns + 2, 2**53)
+    for here, there in random.normal(size=(500, 2, columns)) * 10.0 ** random.integers(
+        -3, 6, (500, 1, columns)
+    ):
+        # WHEN their distance is computed feature by feature, as scikit-learn's trees and our graphs do
+        computed = 0.0
+        for a, b in zip(here.tolist(), there.tolist(), strict=True):
+            computed += (a - b) * (a - b)
+        exact = sum(
+            (Fraction(a) - Fraction(b)) ** 2 for a, b in zip(here.tolist(), there.tolist(), strict=True)
+        )
+        # THEN it is no further from the exact one than half of what two of them may be apart
+        assert abs(Fraction(computed) - exact) <= bound * exact
 
 
 def test_values_of_tied_neighbours_bound_the_answer() -> None:

@@ -16,10 +16,18 @@ from sls_ml.artifact.signature import plain_rows, plain_table
 from sls_ml_runtime.signature import Signature
 
 PROBABILITY, VALUE = 1e-5, 1e-6
-_SHAKEN = 1e-13
-"""How far a number may be moved, relatively, to see whether rounding decides the original's answer."""
+_SHAKEN = 2.0**-46
+"""How far a number may be moved, relatively, to see whether rounding decides the original's answer.
+
+It is what a hundred and some operations lose at most, each up to 2**-53."""
 _SHAKES = 200
-_FAR = 1e12
+_WHOLE = 2.0**40
+"""Integers beyond it are moved too: smaller ones stay what they are."""
+_FAR = 2.0**78
+"""Numbers beyond it are as far from any two values of training, which are at most 2**24 apart.
+
+Squared distances (x - p)**2 to two such values differ by no more than 2 * x * 2**24, which is less than
+what x * x loses by rounding, x * x / 2**53 (and x / (2 * pi) turns have no digit of the angle left)."""
 _BY_DISTANCE = ("KMeans", "KNeighbors", "KNNImputer", "LocalOutlier", "RBFSampler")
 
 
@@ -101,6 +109,24 @@ def asked_or_none(model: Any, row: pd.DataFrame) -> dict[str, np.ndarray[Any, An
         return None
 
 
+def tied(model: Any) -> str | None:
+    """Why the gate may stop a model: equal distances within it, among which scikit-learn's search chooses."""
+    for part in structure.parts(model):
+        match type(part).__name__:
+            case "KNNImputer" if part._fit_X.shape[1] > 1 and any(map(_repeats, part._fit_X.T)):
+                return "KNNImputer has donors at the same distance"
+            case "LocalOutlierFactor" if len(np.unique(part._fit_X, axis=0)) < len(part._fit_X):
+                return "LocalOutlierFactor has neighbours at the same distance"
+            case _:
+                pass
+    return None
+
+
+def _repeats(column: np.ndarray[Any, Any]) -> bool:
+    present = column[~np.isnan(column)]
+    return len(np.unique(present)) < len(present)
+
+
 def _differs(model: Any, row: pd.DataFrame, expected: dict[str, Any], got: dict[str, Any]) -> str | None:
     what = _difference(expected, got)
     if what is None:
@@ -165,7 +191,7 @@ def _decided_by_rounding(model: Any, row: pd.DataFrame, got: dict[str, Any]) -> 
     random = np.random.default_rng(0)
     many = pd.concat([row] * _SHAKES, ignore_index=True)
     for name, column in many.items():
-        if column.dtype.kind == "f" or (column.dtype.kind == "i" and abs(column.iloc[0]) > _FAR):
+        if column.dtype.kind == "f" or (column.dtype.kind == "i" and abs(column.iloc[0]) > _WHOLE):
             many[name] = column * (1 + random.uniform(-_SHAKEN, _SHAKEN, len(many)))
     said = asked(model, many)
     low_high = {

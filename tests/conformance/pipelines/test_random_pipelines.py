@@ -7,14 +7,15 @@ import warnings
 from typing import Any
 
 import drawn_parts
+import pytest
 from drawn_rows import KINDS, Table, target
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
-from judged import wrong_rows
+from judged import tied, wrong_rows
 from sklearn.pipeline import make_pipeline
 
 from sls_ml.artifact import build
-from sls_ml.errors import SlsMlError
+from sls_ml.errors import ParityError, SlsMlError
 
 EXAMPLES = int(os.environ.get("SLS_ML_PIPELINES", "15"))
 """How many pipelines each test draws; the same ones each time unless more are asked for."""
@@ -70,7 +71,14 @@ def test_random_pipeline_answers_as_the_original(drawn: tuple[Any, Table, str]) 
         # WHEN it is converted
         try:
             artifact = build(model, frame, name="drawn")
-        except SlsMlError:  # refused by name, or stopped by the parity gate
+        except ParityError as stop:
+            reason = tied(model)
+            if reason is None:
+                pytest.fail(f"stopped by the parity gate: {stop}")
+            event(f"stopped: {reason}")
+            return
+        except SlsMlError:  # refused by name
+            event("refused")
             return
 
     # THEN it answers fresh rows as the original does, and refuses those that the original refuses
