@@ -11,7 +11,8 @@ missing values; one of texts or labels one for each value in `top`, then those o
 missing ones. Where the model takes missing values, or texts that the sample did not have, the line is an EMF
 document too, with the metrics `missing_values` and `unseen_categories` by function and model.
 
-Of a model with more than `FEATURES` inputs only each second, third, ... row is counted.
+Of a model with more than `FEATURES` inputs, and of a request with more than a hundred rows, only each second,
+third, ... row is counted. `rows` says how many were.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from operator import sub
 from time import time
 
 from sls_ml_runtime.metrics import document, stage_namespace
+from sls_ml_runtime.signature import Matrix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sls_ml_runtime.serve import Model, Seen
-    from sls_ml_runtime.signature import Input
+    from sls_ml_runtime.signature import Columns, Input
 
     Group = list[int]
 
@@ -57,6 +59,14 @@ def write(project: str, function: str, models: Iterable[Model]) -> None:
             model.seen.clear()
     sys.stdout.write("".join(lines))
     sys.stdout.flush()
+
+
+def thinned(columns: Columns, predictions: Sequence[Any], step: int) -> Seen:
+    """Each second, third, ... row of one request."""
+    if isinstance(columns, Matrix):
+        flat, width = columns.flat, columns.width
+        return [("float64", flat[at :: width * step]) for at in range(width)], predictions[::step]
+    return [(dtype, values[::step]) for dtype, values in columns], predictions[::step]
 
 
 def _line(project: str, function: str, model: Model, seen: Sequence[Seen]) -> dict[str, Any]:

@@ -47,7 +47,8 @@ LARGE = 1 << 20
 
 COUNTED_ROWS = 100
 COUNTED_SECONDS = 60
-"""Answered rows are counted for the drift watch when there are so many, or after so long a time."""
+"""Answered rows are counted for the drift watch when there are so many, or after so long a time; of one
+request no more than that are."""
 
 
 class Model:
@@ -175,7 +176,7 @@ class Call:
         """Run the model on checked columns, and the user's hook after it; gives the plain answer."""
         self.rows = row_count(columns)
         result = self.model.predict(columns)
-        self.service.keep(self.model, columns, result)
+        self.service.keep(self.model, columns, result, COUNTED_ROWS)
         after = self.service.after
         if after is None:
             return result
@@ -344,13 +345,27 @@ class Service:
         reply.milliseconds = (perf_counter() - started) * 1000
         return reply
 
-    def keep(self, model: Model, columns: Columns, result: Mapping[str, Any]) -> None:
-        """Keep what was answered until it is counted, where the model is watched for drift."""
+    def keep(self, model: Model, columns: Columns, result: Mapping[str, Any], most: int = 0) -> None:
+        """Keep what was answered until it is counted, where the model is watched for drift.
+
+        Args:
+            model: The model that has answered.
+            columns: What it was asked.
+            result: Its answer.
+            most: So many rows are kept at most, evenly spread; 0 for all.
+        """
         if model.seen is not None:
             predictions = result.get("label") or result.get("value") or ()
-            # An after hook may change the lists of the result.
-            model.seen.append((columns, predictions if self.after is None else [*predictions]))
-            self._uncounted += row_count(columns)
+            rows = row_count(columns)
+            step = -(-rows // most) if most else 1
+            if step > 1:
+                from sls_ml_runtime import drift
+
+                columns, predictions = drift.thinned(columns, predictions, step)
+            elif self.after is not None:  # which may change the lists of the result
+                predictions = [*predictions]
+            model.seen.append((columns, predictions))
+            self._uncounted += -(-rows // step)
 
     def count(self) -> None:
         """Count what was answered since the last time, and tell the log."""

@@ -37,8 +37,9 @@ def load(artifact: Artifact, *, engine: str = "auto", threads: int = 1) -> Infer
 
     Args:
         artifact: An opened artifact.
-        engine: ``auto`` takes the first engine of the manifest's list that is available here;
-            ``lite``, ``ort_capi`` or ``ort_python`` take that one, listed or not.
+        engine: ``auto`` takes the first engine of the manifest's list that is available here,
+            and a line in the log tells which were not; ``lite``, ``ort_capi`` or ``ort_python`` take that
+            one, listed or not.
         threads: Threads for one prediction.
 
     Raises:
@@ -48,10 +49,23 @@ def load(artifact: Artifact, *, engine: str = "auto", threads: int = 1) -> Infer
     failures = []
     for name in names:
         try:
-            return _load(name, artifact, threads)
+            loaded = _load(name, artifact, threads)
         except EngineError as error:
             failures.append(f"{name}: {error}")
+        else:
+            if failures:
+                _tell(artifact.name, name, failures)
+            return loaded
     raise EngineError(f"no engine can run {artifact.name}: " + "; ".join(failures))
+
+
+def _tell(model: str, engine: str, failures: list[str]) -> None:
+    """One line for the log: a slower engine runs the model, and why."""
+    import json
+    import sys
+
+    line = {"level": "WARN", "message": "another engine runs the model", "model": model, "engine": engine}
+    sys.stderr.write(json.dumps(line | {"reason": "; ".join(failures)}) + "\n")
 
 
 def preload(names: Collection[str]) -> None:

@@ -75,6 +75,28 @@ def test_counts_are_those_of_numpy(runtime: Any, capsys: pytest.CaptureFixture[s
         assert groups(line["predicted"]) == [[labels[part].count("no"), labels[part].count("yes"), 0, 0]]
 
 
+@pytest.mark.parametrize(("count", "kept"), [(100, 100), (101, 51), (1000, 100), (1001, 91)])
+def test_of_many_rows_at_once_some_are_counted(
+    runtime: Any, capsys: pytest.CaptureFixture[str], count: int, kept: int
+) -> None:
+    # GIVEN a watched model
+    service = watched(runtime, max_rows=2000)
+    asked = rows(count)
+    # WHEN it is asked many rows in one request
+    labels = ask(service, asked)
+    service.count()
+    (line,) = lines(capsys)
+    # THEN rows that are evenly spread are counted, and the line says how many
+    step = -(-count // COUNTED_ROWS)
+    assert line["rows"] == kept == len(asked[::step])
+    for name, entry, group in zip(
+        ("age", "income"), REFERENCE["features"], groups(line["counts"]), strict=True
+    ):
+        places = np.searchsorted(entry["edges"], [row[name] for row in asked[::step]], side="right")
+        assert group == [*np.bincount(places, minlength=len(entry["edges"]) + 1), 0]
+    assert groups(line["predicted"]) == [[labels[::step].count(label) for label in ("no", "yes")] + [0, 0]]
+
+
 def test_few_rows_wait_for_more_or_for_a_minute(runtime: Any, capsys: pytest.CaptureFixture[str]) -> None:
     # GIVEN a watched model that has answered a few rows
     service = watched(runtime)

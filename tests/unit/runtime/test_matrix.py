@@ -62,6 +62,11 @@ def test_reads_rows_of_numbers(wrapped: bool, order: list[int], separators: tupl
         '{"rows":[{"age":01,"income":2,"Größe":3}]}',
         '{"rows":[{"age":1,"income":2,"Größe":3}1]}',
         '{"rows":[{"age":1,"income":2,"Größe":3}]}1',
+        '{"rows":[{"age":1,"income":2,"Größe":3},{"age":1":2,"Größe":3}]}',
+        '{"ro ws":[{"age":1,"income":2,"Größe":3}]}',
+        '{"rows":[{"age":1,2,"income":"Größe":3}]}',
+        '[{"age',
+        '{"rows":',
         f'{{"rows":[{{"age":1,"income":2,"Größe":{"9" * 5000}}}]}}',
         "",
     ],
@@ -77,6 +82,12 @@ def test_leaves_names_that_json_escapes_to_the_parser() -> None:
 
     # THEN nothing comes of it
     assert read_matrix(b'[{"a\\u0062":1,"c":2}]', names) is None
+
+
+def test_leaves_a_number_in_place_of_a_name_to_the_parser() -> None:
+    # GIVEN a name that is a number WHEN its quotation mark is missing THEN nothing comes of it
+    assert read_matrix(b'[{"a":1":2}]', ["a", "1"]) is None
+    assert read_matrix(b'[{"a":1,"1":2}]', ["a", "1"]) == [1, 2]
 
 
 @given(st.data())
