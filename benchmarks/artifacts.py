@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from artifacts_inside import LONGEST
 from models import ARTIFACTS, Trained
 
 INSIDE = Path(__file__).with_name("artifacts_inside.py")
@@ -204,10 +205,13 @@ def sizes(folder: Path, names: Sequence[str]) -> int:
     for key in sorted(both, key=lambda one: ours[one] / raw[one], reverse=True):
         row(key, f"{raw[key]:,}", f"{ours[key]:,}", f"{ours[key] / raw[key]:.2f}")
     ratios = [ours[key] / raw[key] for key in both]
+    if alone := sorted(set(ours) - set(raw)):
+        print(f"\nskl2onnx alone writes no graph, or none within {LONGEST:g} s, for: {'; '.join(alone)}")
     print(
         f"\n{len(ours)} graphs of ours, {len(both)} that skl2onnx writes too, {len(larger)} larger than its;"
     )
-    print(f"median of ours / raw {statistics.median(ratios):.2f}, largest {max(ratios):.2f}")
+    if ratios:
+        print(f"median of ours / raw {statistics.median(ratios):.2f}, largest {max(ratios):.2f}")
     return 1 if larger else 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ _ENGINE = "ort_python"
 def diverging_step(
     judge: Original, base: Mapping[str, Any], rows: pd.DataFrame, tolerance: Tolerance
 ) -> str | None:
-    """Name the first step whose graph answers otherwise than the step itself, by converting prefixes.
+    """Name the first step whose graph answers otherwise than the step, by converting prefixes and branches.
 
     Args:
         judge: The original that failed the gate.
@@ -33,24 +33,48 @@ def diverging_step(
         tolerance: The gate's tolerance.
 
     Returns:
-        The step's name and class, or None when the model has one step only.
+        The step's name, dotted where it lies in a branch, and class; None when the model has one step only.
+    """
+    rows = rows.iloc[-_ROWS:].reset_index(drop=True)
+
+    def agrees(model: Any) -> bool:
+        part = replace(judge, model=model, kind="transformer", classes=None)
+        return _agrees(part, base, rows, tolerance)
+
+    name, found = _first("", structure.unwrapped(judge.model), lambda part: part, agrees)
+    return f"step {name!r} ({type(found).__name__})" if name else None
+
+
+def _first(
+    name: str, part: Any, placed: Callable[[Any], Any], agrees: Callable[[Any], bool]
+) -> tuple[str, Any]:
+    """Give the first step that differs within a part that does, and its name.
+
+    Args:
+        name: The part's own name, empty for the whole model.
+        part: A fitted estimator.
+        placed: Gives the model that has another estimator in the part's place, and nothing after it.
+        agrees: Tells whether a model's graph answers as the model.
     """
     from sklearn.pipeline import Pipeline
 
-    flat = structure.steps(judge.model)
-    if len(flat) < 2:
-        return None
-    low, high = 0, len(flat)
-    while high - low > 1:
-        middle = (low + high) // 2
-        prefix = Pipeline([(f"s{number}", step) for number, (_, step) in enumerate(flat[:middle])])
-        part = replace(judge, model=prefix, kind="transformer", classes=None)
-        if _agrees(part, base, rows.iloc[-_ROWS:].reset_index(drop=True), tolerance):
-            low = middle
-        else:
-            high = middle
-    name, step = flat[high - 1]
-    return f"step {name!r} ({type(step).__name__})"
+    flat = structure.steps(part)
+    if len(flat) > 1:
+        low, high = 0, len(flat)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if agrees(placed(Pipeline(flat[:middle]))) else (low, middle)
+        before, (inner, step) = flat[: high - 1], flat[high - 1]
+        dotted = f"{name}.{inner}" if name else inner
+        return _first(dotted, step, lambda new: placed(Pipeline([*before, (inner, new)])), agrees)
+    for branch, inside in structure.branches(part):
+
+        def alone(new: Any, branch: str = branch) -> Any:
+            return placed(structure.with_branch(part, branch, new))
+
+        if not agrees(alone(inside)):
+            return _first(f"{name}.{branch}" if name else branch, inside, alone, agrees)
+    return name, part
 
 
 def _agrees(part: Original, base: Mapping[str, Any], rows: pd.DataFrame, tolerance: Tolerance) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -124,6 +125,30 @@ def column_parts(transformer: Any) -> list[tuple[str, Any, list[int]]]:
         for name, part, _ in transformer.transformers_
         if not (isinstance(part, str) and part == "drop") and len(positions[name])
     ]
+
+
+def branches(model: Any) -> list[tuple[str, Any]]:
+    """Give name and fitted part of the branches of a ColumnTransformer or FeatureUnion, else none."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import FeatureUnion
+
+    if isinstance(model, ColumnTransformer):
+        named = [(name, part) for name, part, _ in column_parts(model)]
+    else:
+        named = list(model.transformer_list) if isinstance(model, FeatureUnion) else []
+    return [(name, part) for name, part in named if not isinstance(part, str)]
+
+
+def with_branch(model: Any, branch: str, part: Any) -> Any:
+    """Copy a fitted ColumnTransformer or FeatureUnion so that it has one branch, with another part in it."""
+    alone = copy.copy(model)
+    if hasattr(model, "transformers_"):
+        alone.transformers_ = [
+            (name, part if name == branch else "drop", columns) for name, _, columns in model.transformers_
+        ]
+    else:
+        alone.transformer_list = [(branch, part)]
+    return alone
 
 
 def gives_sparse(step: Any) -> bool:

@@ -15,9 +15,10 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sls_ml.artifact import build, load
@@ -261,6 +262,34 @@ def test_a_wrong_conversion_is_refused_with_row_and_step(numbers: Matrix) -> Non
     assert "row x0=" in str(error.why)
     assert "should be" in str(error.why)
     assert "tolerance" in str(error.mend)
+
+
+@pytest.mark.parametrize("around", ["ColumnTransformer", "FeatureUnion", "Pipeline in a ColumnTransformer"])
+def test_a_wrong_conversion_in_a_branch_is_named(numbers: Matrix, around: str) -> None:
+    # GIVEN a transformer whose converter is wrong, in one of the branches of another
+    from sls_ml.artifact.converters import Graph, Tensor, converter
+
+    @converter(Wrong)
+    def wrong(_model: Wrong, rows: Tensor, graph: Graph) -> Tensor:
+        return graph.where(rows < 2.0, rows * 2.0, rows * 2.5)
+
+    match around:
+        case "ColumnTransformer":
+            outer: Any = ColumnTransformer([("right", StandardScaler(), [0, 1]), ("bad", Wrong(), [2, 3])])
+            name = "outer.bad"
+        case "FeatureUnion":
+            outer, name = FeatureUnion([("right", StandardScaler()), ("bad", Wrong())]), "outer.bad"
+        case _:
+            inner = Pipeline([("scale", StandardScaler()), ("bad", Wrong()), ("again", StandardScaler())])
+            outer = ColumnTransformer([("right", "passthrough", [0]), ("rest", inner, [1, 2, 3])])
+            name = "outer.rest.bad"
+    model = Pipeline([("scale", StandardScaler()), ("outer", outer), ("last", LogisticRegression())])
+    # WHEN it is converted
+    error = refusal(
+        ParityError, "parity-failed", model.fit(numbers, numbers[:, 0] + numbers[:, 2] > 0), numbers
+    )
+    # THEN the step within the branch is named
+    assert error.where == f"step {name!r} (Wrong)"
 
 
 def test_an_unknown_engine(linear: Any, numbers: Matrix) -> None:
