@@ -80,14 +80,17 @@ def spec_page() -> str:
         "`sls-ml.yaml` has these keys; `sls-ml schema` prints the JSON Schema for editors.\n",
     ]
     lines += _keys("Top level", schema, schema)
-    for name in (
+    order = (
         "Model",
         "Tolerance",
         "Function",
         "Http",
         "Jwt",
         "Throttle",
+        "Domain",
         "Objects",
+        "Follow",
+        "Secret",
         "Traffic",
         "Concurrency",
         "Period",
@@ -96,7 +99,13 @@ def spec_page() -> str:
         "Canary",
         "Aws",
         "Vpc",
-    ):
+        "Stage",
+    )
+    if odd := schema["$defs"].keys() ^ set(order):
+        raise ValueError(
+            f"docs/spec.md needs exactly the parts of the schema; one of both lacks {sorted(odd)}"
+        )
+    for name in order:
         lines += _keys(name, schema["$defs"][name], schema)
     return "\n".join(lines) + "\n"
 

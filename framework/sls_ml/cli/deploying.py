@@ -15,7 +15,7 @@ from sls_ml.cli import costing
 from sls_ml.cli.ci import let_in
 from sls_ml.cli.console import Output
 from sls_ml.cli.limits import too_large
-from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption, here
+from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption, here, there
 from sls_ml.cli.watching import warn_of_moves
 from sls_ml.deploy import Plan
 from sls_ml.errors import ExternalError, UsageError
@@ -343,7 +343,7 @@ def _show_outputs(output: Output, planned: Plan, outputs: StackOutputs) -> None:
     functions = planned.prepared.deployment.functions
     reached: list[tuple[str, str, str]] = []
     asked: list[str] = []
-    options = f"{here(spec)}{f' --stage {spec.stage}' if spec.stage else ''}"
+    options = there(spec)
     for function in functions:
         found = outputs.functions[function.name]
         if found.endpoint:

@@ -52,6 +52,7 @@ def env(*, project: ProjectOption = HERE, json: JsonOption = False) -> None:
     variables = {
         "AWS_ENDPOINT_URL": endpoint.url,
         "AWS_REGION": endpoint.region,
+        "AWS_DEFAULT_REGION": endpoint.region,  # the one that boto3 reads
         "AWS_ACCESS_KEY_ID": endpoint.access_key,
         "AWS_SECRET_ACCESS_KEY": endpoint.secret_key,
     }

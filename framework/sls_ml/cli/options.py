@@ -29,3 +29,8 @@ HERE = Path()
 def here(spec: Project) -> str:
     """The option that names a project in a line to paste; nothing where the line is run in its folder."""
     return "" if spec.folder == Path.cwd() else f" --project {shlex.quote(str(spec.folder))}"
+
+
+def there(spec: Project) -> str:
+    """The options that name a project and its stage in a line to paste."""
+    return f"{here(spec)} --stage {spec.stage}" if spec.stage else here(spec)

@@ -34,7 +34,7 @@ models:
 functions:
   predict:
     model: {model}
-    http: {{auth: iam}}    # who may call: iam (signed with AWS credentials) or public
+    http: {{auth: iam}}    # who may call: iam (signed with AWS credentials), jwt, key or public
   score:
     model: {model}
     objects: {{format: csv}}    # files that arrive in the stack's own bucket are scored

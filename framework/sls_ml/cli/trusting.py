@@ -211,7 +211,8 @@ def _described(document: Document) -> dict[str, Any]:
 def _show(output: Output, document: Mapping[str, Any]) -> None:
     for role in document.get("roles", {}).values():
         who = f"role of {role['service']}" if role["service"] else "policy for callers"
-        output.say(f"{role['function']}: {who} {role['name']}", style="bold")
+        owner = f"{role['function']}: " if role["function"] else "drift watch: "
+        output.say(f"{owner}{who} {role['name']}", style="bold")
         if role["boundary"]:
             output.say(f"  bounded by {role['boundary']}")
         _show_statements(output, role["policy"]["Statement"], role["reasons"])

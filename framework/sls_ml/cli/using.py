@@ -14,7 +14,7 @@ from sls_ml import deploy as story
 from sls_ml import promotion
 from sls_ml.cli.choosing import known, model_of
 from sls_ml.cli.console import Output
-from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption
+from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption, there
 from sls_ml.cli.waiting import wait_for_results
 from sls_ml.cli.watching import moved, warn_of_moves
 from sls_ml.conversion import locked
@@ -68,7 +68,7 @@ def invoke(
             code="function-failed",
             where=endpoint,
             why=_reason(text),
-            mend=f"look at `sls-ml logs {function}`",
+            mend=f"look at `sls-ml logs {function}{there(spec)}`",
         )
     if answer.status >= 400:
         raise UsageError(
@@ -114,7 +114,7 @@ def score(
     key = found.input.partition("://")[2].partition("/")[2] + file.name
     results = f"{found.output}{key}/{stored}-{digest[:12]}/"
     with output.working("waiting for the function") as show:
-        wait_for_results(operations, function, results, since=begun, show=show)
+        wait_for_results(operations, function, results, since=begun, options=there(spec), show=show)
     folder = out or file.with_name(f"{file.stem}-scored")
     with output.working("downloading the results"):
         for each in operations.list_objects(results):

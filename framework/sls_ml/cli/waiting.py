@@ -21,7 +21,13 @@ _LOOK = 2.0
 
 
 def wait_for_results(
-    operations: Operations, function: str, results: str, *, since: float, show: Callable[[str], None]
+    operations: Operations,
+    function: str,
+    results: str,
+    *,
+    since: float,
+    options: str,
+    show: Callable[[str], None],
 ) -> None:
     """Wait until a batch function has written the manifest of its results, which it writes last.
 
@@ -30,6 +36,7 @@ def wait_for_results(
         function: The function's name in the spec.
         results: URI of the folder that it writes to.
         since: When the file was handed over, in seconds since the epoch.
+        options: What names project and stage in a command to paste.
         show: Told how far the work is.
 
     Raises:
@@ -54,7 +61,7 @@ def wait_for_results(
                 code="score-failed",
                 where=results,
                 why=trouble,
-                mend=f"look at `sls-ml logs {function}`; it tries the file again, then gives it up",
+                mend=f"look at `sls-ml logs {function}{options}`; it tries the file again, then gives it up",
             )
 
 

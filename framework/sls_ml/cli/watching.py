@@ -65,8 +65,12 @@ def readable(event: LogEvent) -> str | None:
     return f"{line.get('level', 'INFO'):<5} {line['message']}  {facts}".rstrip()
 
 
-_FRAME = {"timestamp", "level", "message", "requestId", "service", "location", "path", "status", "digest"}
-"""Keys that every line has, or whose value its message holds."""
+_FRAME = {
+    *("timestamp", "level", "message", "requestId", "service", "location", "path", "status", "digest"),
+    *("cold_start", "xray_trace_id", "function_arn", "function_memory_size", "function_name"),
+    "function_request_id",
+}
+"""Keys that every line has, Powertools' among them, or whose value its message holds."""
 
 
 def _platform(line: dict[str, Any], text: str) -> str | None:

@@ -213,6 +213,11 @@ def test_a_release_is_taken_back(copy: Copy) -> None:
         "from": before[0]["version"],
     }
     assert "late" not in run(folder, "invoke", "predict", "--sample", "1", *LOCAL, "--json").document
+    # THEN one version is live and is what the stack says, though another has the same code
+    after = run(folder, "releases", "predict", *LOCAL, "--json").document["releases"]
+    assert [(each["version"], each["deployed"]) for each in after if each["live"] or each["deployed"]] == [
+        (after[0]["version"], True)
+    ]
     # THEN what it did can be seen
     numbers = run(folder, "metrics", "predict", *LOCAL, "--json").document["metrics"]
     assert numbers["calls"] >= 2
@@ -291,7 +296,7 @@ def storage(variables: dict[str, str]) -> Any:
     return boto3.client(
         "s3",
         endpoint_url=variables["AWS_ENDPOINT_URL"],
-        region_name=variables["AWS_REGION"],
+        region_name=variables["AWS_DEFAULT_REGION"],
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
     )

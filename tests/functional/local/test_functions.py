@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -255,6 +256,18 @@ def test_logs_and_embedded_metrics_arrive(cloud: Any, function: Make) -> None:
         Statistics=["Sum"],
     )["Datapoints"]
     assert [point["Sum"] for point in points] == [3.0]
+    # AND the duration that Lambda counts is the one that its report tells, without the start
+    durations = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="Duration",
+        Dimensions=[{"Name": "FunctionName", "Value": name}],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=5),
+        Period=600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    (told,) = re.findall(r"\tDuration: ([\d.]+) ms", messages[7])
+    assert [point["Sum"] for point in durations] == [pytest.approx(float(told), abs=0.01)]
 
 
 def test_json_logs_are_json_throughout(cloud: Any, function: Make) -> None:

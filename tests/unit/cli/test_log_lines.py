@@ -37,6 +37,16 @@ FAILED = {
     "message_id": "m-1",
     "exception": "Traceback (most recent call last):\n  File ...\nRuntimeError: the service is away",
 }
+POWERTOOLS = REQUEST | {
+    "location": "log:40",
+    "service": "predict",
+    "cold_start": False,
+    "function_name": "sls-ml-credit-dev-predict",
+    "function_memory_size": 512,
+    "function_arn": "arn:aws:lambda:eu-west-1:123456789012:function:sls-ml-credit-dev-predict:live",
+    "function_request_id": "80a53111",
+    "xray_trace_id": "1-6b0593af-10058cbc",
+}
 STARTED = {"time": "t", "type": "platform.initStart", "record": {"runtimeVersion": "python:3.13"}}
 TIMED_OUT = {"time": "t", "type": "platform.report", "record": {"requestId": "r", "status": "timeout"}}
 WELL = {"time": "t", "type": "platform.report", "record": {"requestId": "r", "status": "success"}}
@@ -52,6 +62,7 @@ METRICS = {"_aws": {}, "requests": [1.0]}
     ("line", "text"),
     [
         (REQUEST, "INFO  POST /predict 200  model=credit rows=3 milliseconds=0.309"),
+        (POWERTOOLS, "INFO  POST /predict 200  model=credit rows=3 milliseconds=0.309"),
         (FAILED, "ERROR failed  message_id=m-1 exception=RuntimeError: the service is away"),
         (STARTED, None),
         (WELL, None),
