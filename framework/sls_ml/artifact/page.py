@@ -249,9 +249,8 @@ def _operators(artifact: Artifact) -> str:
     rest = len(size) - len(rows)
     opsets = sorted(artifact.manifest.get("opset", {}).items())
     sets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in opsets)
-    note = (
-        f"{sum(count.values())} nodes of {len(size)} operators; {sets}. "
-        f"Sizes are those in memory: the file is packed tighter.{f' {rest} not shown.' if rest else ''}"
+    note = f"{sum(count.values())} nodes of {len(size)} operators; {sets}." + (
+        f" {rest} not shown." if rest else ""
     )
     return _section(
         "The graph, by operator", note, _table(("operator", "nodes", "size", ""), rows, right=(1, 2))
