@@ -268,7 +268,8 @@ def test_a_diff_tells_which_statements_come_and_go(cloud: Cloud) -> None:
     finally:
         file.write_text(before)
         run(cloud.sample, "destroy", "--stage", "local", "--yes", "--json")
-    # THEN exactly its statements are told as removed; the passing of roles is another than before
+    # THEN exactly its statements are told as removed; the passing of roles, and the logs that the
+    # watch for drift reads, are others than before
     told = {
         (each["change"], each["holder"].removeprefix("sls-ml-breast-cancer-local-"), each["statement"]["Sid"])
         for each in done.document["changes"]
@@ -278,6 +279,8 @@ def test_a_diff_tells_which_statements_come_and_go(cloud: Cloud) -> None:
         *(("removed", "deployer", sid) for sid in BATCH_DEPLOYER),
         ("removed", "deployer", "PassLambda"),
         ("added", "deployer", "PassLambda"),
+        ("removed", "-drift-eu-west-1", "ReadCounts"),
+        ("added", "-drift-eu-west-1", "ReadCounts"),
     }
 
 

@@ -140,6 +140,16 @@ def regressor() -> Model:
     )
 
 
+def classifying(graph: onnx.ModelProto, classes: int) -> list[tuple[str, str, int | None]]:
+    """The outputs of a classifier as the graph has them, whichever converters are registered."""
+    names = {number: name for name, number in ELEMENTS.items()}
+    label, probabilities = graph.graph.output
+    return [
+        (label.name, names[label.type.tensor_type.elem_type], None),
+        (probabilities.name, names[probabilities.type.tensor_type.elem_type], classes),
+    ]
+
+
 def forest() -> Model:
     """Texts as labels, and doubles of the user that become the graph's float32."""
     features = numbers(100, 4)
@@ -152,14 +162,9 @@ def forest() -> Model:
         target_opset=OPSET,
     )
     inputs = {f"f{position}": "float64" for position in range(4)}
-    outputs = [("output_label", "string", None), ("output_probability", "float32", 3)]
-    outputs = [
-        (node.name, dtype, columns)
-        for node, (_, dtype, columns) in zip(graph.graph.output, outputs, strict=True)
-    ]
     return Model(
         graph.SerializeToString(),
-        manifest(inputs, [("x", "float32", list(range(4)), 2)], outputs),
+        manifest(inputs, [("x", "float32", list(range(4)), 2)], classifying(graph, 3)),
         table(features),
     )
 
@@ -193,12 +198,11 @@ def mixed() -> Model:
     del graph.graph.input[:]
     graph.graph.input.extend(inputs)
     tensors = [("f2", "float32", [2], 2), ("city", "string", [0], 2), ("f1", "float32", [1], 2)]
-    outputs = [("label", "int64", None), ("probabilities", "float32", 2)]
     rows = frame.head(7).to_dict("list")
     rows["city"][3] = "Atlantis"
     return Model(
         graph.SerializeToString(),
-        manifest({"city": "string", "f1": "float64", "f2": "float64"}, tensors, outputs),
+        manifest({"city": "string", "f1": "float64", "f2": "float64"}, tensors, classifying(graph, 2)),
         {str(name): values for name, values in rows.items()},
     )
 
