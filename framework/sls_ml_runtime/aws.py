@@ -26,7 +26,7 @@ from time import perf_counter
 
 from sls_ml_runtime import engines
 from sls_ml_runtime.artifact import open_folder
-from sls_ml_runtime.errors import Refusal
+from sls_ml_runtime.errors import Refusal, SecretError
 from sls_ml_runtime.metrics import write_failed_init
 from sls_ml_runtime.serve import RAW, Service
 
@@ -61,9 +61,13 @@ def secrets() -> None:
         SecretError: A secret cannot be read; the message says what to grant or mend.
     """
     if any(value.startswith("secret://") for value in os.environ.values()):
-        from sls_ml_runtime.secrets import resolve
-
         try:
+            try:
+                from sls_ml_runtime.secrets import resolve
+            except ImportError:
+                raise SecretError(
+                    "this package reads no secrets: name them in sls-ml.yaml, and deploy again"
+                ) from None
             resolve()
         except Exception as error:
             with open(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "config.json"), encoding="utf-8") as file:

@@ -31,7 +31,7 @@ from sls_ml.package.interpreters import Interpreter
 from sls_ml.package.model import Package, PackagedFile
 from sls_ml.package.targets import Target
 from sls_ml.runtime_tree import RUNTIME
-from sls_ml.spec.model import Architecture, ProviderName, PythonVersion
+from sls_ml.spec.model import Architecture, ProviderName, PythonVersion, Secret
 
 FORMAT = 3
 """Part of every key: raise it when the same inputs give another package."""
@@ -56,7 +56,7 @@ def build(
     """Build a function's zip, or find the one that the same inputs gave before.
 
     Args:
-        function: The function; its name, Python version and architecture are read.
+        function: The function; its name, Python version, architecture and environment are read.
         source: Its generated folder ``handlers/<project>/<provider>/<function>``.
         runtime: The folder of the runtime that config.json pins: the vendored copy, or the installed one.
         artifacts: Folder of the artifact of each model that config.json says is bundled.
@@ -79,7 +79,12 @@ def build(
     )
     settings = content.settings(source)
     interpreter = interpreters.find(target.python)
-    runtime_files, unused = _runtime(runtime, settings, content.lite_families(settings, artifacts))
+    runtime_files, unused = _runtime(
+        runtime,
+        settings,
+        content.lite_families(settings, artifacts),
+        secret=any(isinstance(value, Secret) for value in function.environment.values()),
+    )
     sources = [*content.function_files(source), *runtime_files]
     wheels_key = _wheels_key(source / REQUIREMENTS, target, settings, interpreter)
     digests = {f"file {source.path}": _sha256(source.file.read_bytes()) for source in sources}
@@ -111,7 +116,7 @@ def build(
 
 
 def _runtime(
-    runtime: Path, settings: Settings, lite: frozenset[str] | None
+    runtime: Path, settings: Settings, lite: frozenset[str] | None, *, secret: bool
 ) -> tuple[list[Source], list[PackagedFile]]:
     """The files of the runtime that the function needs, and those that it never reads."""
     kept, unused = [], []
@@ -124,6 +129,8 @@ def _runtime(
             fetches=settings.fetches,
             follows=settings.follows,
             page=settings.page,
+            watched=settings.watched,
+            secret=secret,
         )
         if why is None:
             kept.append(source)

@@ -53,6 +53,7 @@ class Settings:
         follows: Whether it follows an alias.
         scores: Whether it scores objects; else it answers requests.
         page: Whether it serves a page about its models.
+        watched: Whether it counts rows of a model, to find drift.
         runtime_digest: The runtime that it was generated for.
     """
 
@@ -62,6 +63,7 @@ class Settings:
     follows: bool
     scores: bool
     page: bool
+    watched: bool
     runtime_digest: str
 
 
@@ -88,6 +90,7 @@ def settings(source: Path) -> Settings:
             follows="follow" in config,
             scores=config["kind"] == "objects",
             page=bool((config["http"] or {}).get("page")),
+            watched=any(model.get("watched") for model in models.values()),
             runtime_digest=config["runtime"]["digest"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

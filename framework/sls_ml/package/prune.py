@@ -90,6 +90,8 @@ def unused(
     fetches: bool,
     follows: bool,
     page: bool,
+    watched: bool,
+    secret: bool,
 ) -> str | None:
     """Why a file of the runtime is left out of a function's package; None to keep it.
 
@@ -101,7 +103,10 @@ def unused(
         fetches: Whether it fetches models.
         follows: Whether it follows an alias.
         page: Whether it serves a page about its models.
+        watched: Whether it counts rows to find drift.
+        secret: Whether its environment names secrets.
     """
+    calls = scores or fetches or secret
     for patterns, needed, why in (
         (("engines/lite.py", "engines/lite_ops/*"), "lite" in engines, "no model runs on this engine"),
         (("engines/ort_capi.py",), "ort_capi" in engines, "no model runs on this engine"),
@@ -110,6 +115,9 @@ def unused(
         (("fetch.py",), fetches, "the models ride in the package"),
         (("follow.py",), follows, "the function follows no alias"),
         (("s3.py",), scores or fetches, "the function reads nothing from S3"),
+        (("drift.py",), watched, "the function's models are not watched for drift"),
+        (("secrets.py",), secret, "the function's environment names no secret"),
+        (("signing.py", "wire.py"), calls, "the function calls no service"),
         (("page.py", "page.html"), page, "the function serves no page"),
     ):
         if not needed and any(fnmatchcase(path, pattern) for pattern in patterns):

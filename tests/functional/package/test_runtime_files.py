@@ -26,7 +26,9 @@ def test_a_function_brings_the_runtime_that_it_uses(make: Callable[..., Any]) ->
     assert left["sls_ml_runtime/engines/ort_capi.py"] == "no model runs on this engine"
     assert left["sls_ml_runtime/score.py"] == "the function scores no objects"
     assert left["sls_ml_runtime/page.html"] == "the function serves no page"
-    assert {f"sls_ml_runtime/{name}.py" for name in ("s3", "fetch", "follow")} <= left.keys()
+    assert {
+        f"sls_ml_runtime/{name}.py" for name in ("s3", "fetch", "follow", "secrets", "wire")
+    } <= left.keys()
     # THEN nothing is in both, bytecode included
     assert not {path.rpartition("/")[2].removesuffix(".py") for path in left} & {
         path.rpartition("/")[2].partition(".")[0] for path in names if path.endswith(".pyc")
@@ -46,6 +48,11 @@ def test_a_function_brings_the_runtime_that_it_uses(make: Callable[..., Any]) ->
         ("s3.py", {"scores": True}),
         ("scorer.py", {"scores": True}),
         ("page.html", {"page": True}),
+        ("drift.py", {"watched": True}),
+        ("secrets.py", {"secret": True}),
+        ("wire.py", {"secret": True}),
+        ("signing.py", {"fetches": True}),
+        ("signing.py", {"scores": True}),
         ("serve.py", {}),
         ("dialects/csv_rows.py", {}),
     ],
@@ -60,6 +67,8 @@ def test_what_a_function_uses_stays(path: str, settings: dict[str, Any]) -> None
         "fetches": False,
         "follows": False,
         "page": False,
+        "watched": False,
+        "secret": False,
     }
     asked = none | settings
     assert unused(path, asked.pop("engines"), **asked) is None

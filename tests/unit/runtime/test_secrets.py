@@ -159,6 +159,17 @@ def test_a_missing_secret_fails_the_start_by_name_and_is_counted(
     assert document["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "sls-ml/risk/dev"
 
 
+def test_a_package_that_reads_no_secrets_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a function that was packaged without secrets, and an environment that was changed by hand
+    (tmp_path / "config.json").write_text('{"project": "credit-risk", "function": "predict"}')
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    monkeypatch.setenv("TOKEN", "secret://token")
+    monkeypatch.setitem(sys.modules, "sls_ml_runtime.secrets", None)
+    # WHEN it starts THEN the error says what to do
+    with pytest.raises(SecretError, match=r"this package reads no secrets: name them in sls-ml\.yaml"):
+        aws.secrets()
+
+
 def test_a_denied_secret_names_permission_and_arn(
     serve: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
