@@ -4,7 +4,8 @@
     python benchmarks/artifacts.py sizes [ESTIMATOR ...]             the estimators of the sweep, beside raw
 
 "Raw" is what skl2onnx writes by itself, in a process of its own, for the same input types, ZipMap off. Where
-ONNX Runtime refuses that graph, as it does trees with doubles, time and memory are those of raw with float32.
+ONNX Runtime refuses that graph, as it does trees with doubles, time and memory are those of raw with float32;
+where skl2onnx does not end within a minute, size and conversion too.
 Prints Markdown, and ends with 1 when a bar is missed.
 """
 
