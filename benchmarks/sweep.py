@@ -36,7 +36,7 @@ this page; the trials are in `tests/conformance/sweep/recipes.py`.
 
 Pipeline, ColumnTransformer, FeatureUnion and the searches convert when their parts do. A class of your own
 converts when you give it a converter: [sources.md](sources.md) shows one. With scikit-learn 1.7.2 and 1.8.0,
-the oldest that are admitted, none of these trials ends wrong either; what they lack is left out there.
+the oldest that are admitted, no trial ended wrong when the list was last run there, before its newest ones.
 
 Beside these trials, random pipelines are trained on random tables of numbers, codes, categories and texts
 with gaps, and compared on fresh rows: `tests/conformance/pipelines`. `SLS_ML_PIPELINES=2000` draws as many.
