@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sls_ml import errors
+
+Names = dict[str, ast.expr]
+"""What stands behind names in the code that is read."""
 
 FRAMEWORK = Path(__file__).parents[1] / "framework"
 
@@ -16,7 +20,7 @@ INTRO = """\
 
 Every error of the command line names its code in brackets: `error [bucket-missing] …`. With `--json` the same
 is `{"error": {"code", "exit_code", "what", "where", "why", "mend"}}`. Parts that differ from case to case are
-written *so* here, or as …. `sls-ml doctor` looks for what is missing on a machine and in an account.
+written *so* here, `<so>` in commands, or as …. `sls-ml doctor` looks for what is missing on a machine and in an account.
 
 An exit code of 1 is a bug in sls-ml: please report it with the lines that it prints.
 """
@@ -84,74 +88,113 @@ def _errors(file: Path) -> Iterator[Entry]:
             bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id in numbers]
             if bases:
                 numbers[node.name] = numbers[bases[0]]
-    for node in ast.walk(tree):
+    for node, known in _with_names(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in numbers:
             words = {keyword.arg: keyword.value for keyword in node.keywords}
-            for code in _text(words.get("code")).split(" / ") if node.args else ():
-                if code not in {"", "*code*"}:
-                    mend = _text(words.get("mend")) or ("see the key" if "problems" in words else "")
-                    yield Entry(numbers[node.func.id], code, _text(node.args[0]), mend)
+            for code in _text(words.get("code"), known).split(" / ") if node.args else ():
+                if code not in {"", "…"}:
+                    mend = _text(words.get("mend"), known) or ("see the key" if "problems" in words else "")
+                    yield Entry(numbers[node.func.id], code, _text(node.args[0], known), mend)
         elif isinstance(node, ast.match_case):
-            yield from _chosen(node)
+            yield from _chosen(node, known)
 
 
-def _chosen(case: ast.match_case) -> Iterator[Entry]:
+def _chosen(case: ast.match_case, known: Names) -> Iterator[Entry]:
     """``what, code = "…", "…"`` and ``mend = "…"`` in one branch: errors from outside, exit code 8."""
-    words: dict[str, ast.expr] = {}
+    words: Names = {}
     for node in case.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            match node.targets[0], node.value:
-                case ast.Tuple(elts=names), ast.Tuple(elts=values):
-                    words |= {
-                        name.id: value
-                        for name, value in zip(names, values, strict=True)
-                        if isinstance(name, ast.Name)
-                    }
-                case ast.Name(id=name), value:
-                    words[name] = value
+        words |= dict(_assigned(node))
     if {"what", "code"} <= words.keys():
         number = errors.ExternalError.exit_code
-        yield Entry(number, _text(words["code"]), _text(words["what"]), _text(words.get("mend")))
+        code, what, mend = (_text(words.get(name), known) for name in ("code", "what", "mend"))
+        yield Entry(number, code, what, mend)
 
 
 def _refusals(file: Path) -> Iterator[Entry]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refusal":
-            match node.args:
-                case [ast.Constant(value=int(status)), code, message, *_]:
-                    yield Entry(status, _text(code), _text(message), "")
+    """Constructions of refusals, and faults of a value: a code and the rest of a sentence."""
+    for node, known in _with_names(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(
+                func=ast.Name(id="Refusal"), args=[ast.Constant(value=int(status)), code, message, *_]
+            ):
+                if (text := _text(code, known)) != "…":
+                    yield Entry(status, text, _text(words, known), "")
+            case ast.FunctionDef(name=name) if name.endswith("_fault"):
+                for inner in ast.walk(node):
+                    match inner:
+                        case ast.Return(value=ast.Tuple(elts=[ast.Constant(value=str(code)), rest])):
+                            yield Entry(422, code, f"*input* {_text(rest, known)}", "")
 
 
-def _text(node: ast.expr | None) -> str:
+def _with_names(tree: ast.Module) -> Iterator[tuple[ast.AST, Names]]:
+    """Every node with what names stand for there: the module's constants, and assignments before it."""
+    constants = {
+        name: value
+        for node in tree.body
+        for name, value in _assigned(node)
+        if isinstance(value, ast.Constant | ast.JoinedStr)
+    }
+
+    def walk(node: ast.AST, known: Names) -> Iterator[tuple[ast.AST, Names]]:
+        if isinstance(node, ast.FunctionDef):
+            known = dict(known)
+        for name, value in _assigned(node):
+            known[name] = value
+        yield node, known
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, known)
+
+    yield from walk(tree, constants)
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a statement assigns, each with its value."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            yield name, value
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+            for target, value in zip(names, values, strict=True):
+                if isinstance(target, ast.Name):
+                    yield target.id, value
+
+
+def _text(node: ast.expr | None, known: Names) -> str:
     """A text in the code, with the names of what is filled in; of two that are chosen from, both."""
     match node:
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=parts):
             return "".join(
-                _text(part) if isinstance(part, ast.Constant) else f"*{_name(part)}*" for part in parts
+                _text(part, known) if isinstance(part, ast.Constant) else _hole(part, known) for part in parts
             )
         case ast.IfExp(body=one, orelse=other):
-            return " / ".join(filter(None, (_text(one), _text(other))))
+            return " / ".join(filter(None, (_text(one, known), _text(other, known))))
         case ast.BinOp(left=left, right=right):
-            return _text(left) + _text(right)
-        case ast.Name(id=name):
-            return f"*{name}*"
+            return _text(left, known) + _text(right, known)
+        case ast.Name(id=name) if isinstance(known.get(name), ast.Constant | ast.JoinedStr | ast.IfExp):
+            return _text(known[name], {key: value for key, value in known.items() if key != name})
         case _:
             return "" if node is None or isinstance(node, ast.Constant) else "…"
 
 
-def _name(part: ast.expr) -> str:
-    """What a hole is about, in the code's own word."""
+def _hole(part: ast.expr, known: Names) -> str:
+    """What is filled in: the number of a constant, else the code's own word for it."""
     value = part.value if isinstance(part, ast.FormattedValue) else part
     match value:
-        case ast.Name(id=name):
-            return name.strip("_")
-        case ast.Attribute(attr=name):
-            return name.strip("_")
+        case ast.Name(id=name) if isinstance(constant := known.get(name), ast.Constant):
+            return str(constant.value)
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name != "value":
+            return f"*{name.strip('_').lower()}*"
         case _:
             return "…"
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*…*", "…")
+    """A text as a cell of a table: holes are emphasised, or <so> in code, which has no emphasis."""
+    parts = " ".join(text.split()).replace("|", "\\|").split("`")
+    for position, part in enumerate(parts):
+        if position % 2:
+            parts[position] = re.sub(r"\*(\w+)\*(?:\*\w+\*|…)*", r"<\1>", part)
+        else:  # a hole that is glued to a word has no edge for Markdown to see
+            parts[position] = re.sub(r"(?<=[\w*])\*\w+\*|\*\w+\*(?=\w)", "…", part).replace("<", "&lt;")
+    return "`".join(parts)
