@@ -20,7 +20,8 @@ INTRO = """\
 
 Every error of the command line names its code in brackets: `error [bucket-missing] …`. With `--json` the same
 is `{"error": {"code", "exit_code", "what", "where", "why", "mend"}}`. Parts that differ from case to case are
-written *so* here, `<so>` in commands, or as …. `sls-ml doctor` looks for what is missing on a machine and in an account.
+written *so*, in commands `<so>`, or as …. `sls-ml doctor` looks for what is missing on a machine and in an
+account.
 
 An exit code of 1 is a bug in sls-ml: please report it with the lines that it prints.
 """
@@ -118,7 +119,7 @@ def _refusals(file: Path) -> Iterator[Entry]:
                 func=ast.Name(id="Refusal"), args=[ast.Constant(value=int(status)), code, message, *_]
             ):
                 if (text := _text(code, known)) != "…":
-                    yield Entry(status, text, _text(words, known), "")
+                    yield Entry(status, text, _text(message, known), "")
             case ast.FunctionDef(name=name) if name.endswith("_fault"):
                 for inner in ast.walk(node):
                     match inner:

@@ -189,7 +189,12 @@ def _pointed(alias: Alias | None) -> set[str]:
 
 def _before(alias: Alias | None, uri: str) -> str:
     if alias is None or alias.previous is None:
-        raise UsageError("the alias has pointed to nothing else", code="nothing-before", where=uri)
+        raise UsageError(
+            "the alias has pointed to nothing else",
+            code="nothing-before",
+            where=uri,
+            mend="name the artifact with --digest",
+        )
     return alias.previous
 
 
@@ -235,7 +240,12 @@ def _manifest(
             mend="run `sls-ml convert`, or take one that `sls-ml status` names",
         )
     if hashlib.sha256(text).hexdigest() != digest:
-        raise ArtifactError("a manifest is not what its address says", code="artifact-tampered", where=uri)
+        raise ArtifactError(
+            "a manifest is not what its address says",
+            code="artifact-tampered",
+            where=uri,
+            mend="delete that object (the store keeps its old versions), and deploy or promote again",
+        )
     manifest: Mapping[str, Any] = json.loads(text)
     return manifest
 

@@ -170,7 +170,11 @@ def _open_folder(uri: str, folder: Path) -> ObjectStore:
         return ObjectStore(uri, LocalStore(prefix=folder.absolute(), mkdir=True))
     except (BaseError, OSError) as error:
         raise ExternalError(
-            "The store's folder cannot be used.", code="store-failed", where=uri, why=_cause(error)
+            "The store's folder cannot be used.",
+            code="store-failed",
+            where=uri,
+            why=_cause(error),
+            mend="name a folder that you may write to",
         ) from error
 
 
@@ -192,6 +196,7 @@ def _open_bucket(uri: str, scheme: str) -> ObjectStore:
             code="store-failed",
             where=uri,
             why=_cause(error),
+            mend="check the address, and the credentials at hand",
         ) from error
     return ObjectStore(uri, client)
 

@@ -156,6 +156,7 @@ def _file(store: Store, address: str, prefix: str, name: str, entry: Any) -> byt
             f"manifest.json lists {name!r} in a way that no artifact has.",
             code="artifact-corrupt",
             where=where,
+            mend=_AGAIN,
         )
     data = store.get(f"{prefix}/{name}")
     if data is None:

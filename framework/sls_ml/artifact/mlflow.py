@@ -140,6 +140,7 @@ def _example(folder: Path, document: Mapping[str, Any]) -> pd.DataFrame:
             code="sample-corrupt",
             where=str(folder),
             why=str(error),
+            mend="give a sample, or log the model again",
         ) from error
     if isinstance(value, dict) and {"columns", "data"} <= value.keys():
         return pd.DataFrame(value["data"], columns=value["columns"])

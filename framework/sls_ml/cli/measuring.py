@@ -55,7 +55,9 @@ def coldstart(
     """Measure cold starts of a function's package under AWS's own runtime client, beside an empty handler."""
     output = Output.open(as_json=json)
     if max_ratio is not None and not against:
-        raise UsageError("a ratio needs something to compare with", code="nothing-to-compare")
+        raise UsageError(
+            "a ratio needs something to compare with", code="nothing-to-compare", mend="say --against empty"
+        )
     spec = read(project, stage or LOCAL_STAGE)
     measured, document = measure_starts(
         spec,

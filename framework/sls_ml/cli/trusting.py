@@ -40,7 +40,11 @@ def iam(
     """Print what each function may do, and the least policy for bootstrap, deploy, rollback and destroy."""
     output = Output.open(as_json=json)
     if account is not None and not re.fullmatch(r"\d{12}", account):
-        raise UsageError(f"{account} is not an account: it has twelve digits", code="not-an-account")
+        raise UsageError(
+            f"{account} is not an account",
+            code="not-an-account",
+            mend="give its twelve digits: --account 123456789012",
+        )
     spec = read(project, stage)
     deployment = _decided(spec)
     rendered = _rendered(deployment)
@@ -76,7 +80,10 @@ def template_of(spec: Project) -> Rendered:
 def _decided(spec: Project) -> Deployment:
     if spec.provider != "aws":
         raise UnsupportedError(
-            f"iam knows aws, not {spec.provider}", code="iam-unsupported", where="provider"
+            f"iam knows aws, not {spec.provider}",
+            code="iam-unsupported",
+            where="provider",
+            mend="set provider: aws",
         )
     return story.decide(spec, locked(spec)).deployment
 

@@ -103,7 +103,12 @@ def score(
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise UsageError(f"{file} cannot be read", code="file-unreadable", why=str(error)) from error
+        raise UsageError(
+            f"{file} cannot be read",
+            code="file-unreadable",
+            why=str(error),
+            mend="name an existing file that you may read",
+        ) from error
     operations = story.operate(spec)
     output.step(f"scoring {file.name}")
     begun = time.time()
@@ -309,7 +314,11 @@ def _text(rows: str) -> str:
         return Path(rows[1:]).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{rows[1:]} cannot be read", code="file-unreadable", where=f"--rows {rows}", why=str(error)
+            f"{rows[1:]} cannot be read",
+            code="file-unreadable",
+            where=f"--rows {rows}",
+            why=str(error),
+            mend="name an existing file of JSON in UTF-8",
         ) from error
 
 

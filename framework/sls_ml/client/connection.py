@@ -121,4 +121,8 @@ def _parsed(endpoint: str) -> tuple[SplitResult, str, int | None]:
             return parts, parts.hostname, parts.port
     except ValueError:
         pass  # a port that is no number
-    raise UsageError(f"{endpoint!r} is not the URL of an endpoint", code="endpoint-not-a-url")
+    raise UsageError(
+        f"{endpoint!r} is not the URL of an endpoint",
+        code="endpoint-not-a-url",
+        mend="give the one that `sls-ml status` prints, with its https://",
+    )

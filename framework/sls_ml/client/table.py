@@ -85,7 +85,11 @@ def table(data: Data, inputs: Callable[[], Sequence[str]]) -> Rows | Columns:
     rows: Any = data.tolist() if _is_array(data) else data
     if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
         kind = type(data).__name__
-        raise UsageError(f"rows are a list, a DataFrame or an array, not a {kind}", code="not-rows")
+        raise UsageError(
+            f"rows are a list, a DataFrame or an array, not a {kind}",
+            code="not-rows",
+            mend="give one row as a list of one: [row]",
+        )
     if not rows or isinstance(rows[0], Mapping):
         return Rows([{name: plain(value) for name, value in row.items()} for row in rows])
     names = inputs()

@@ -75,7 +75,9 @@ def prices(provider: ProviderName, region: str, own: Path | None = None) -> Pric
     """
     file = resources.files("sls_ml.measure.prices").joinpath(f"{provider}.json")
     if not file.is_file():
-        raise UnsupportedError(f"there is no price table of {provider}", code="no-prices")
+        raise UnsupportedError(
+            f"there is no price table of {provider}", code="no-prices", mend="estimate for provider: aws"
+        )
     table = json.loads(file.read_text(encoding="utf-8"))
     given = {} if own is None else _own(own, frozenset(table["prices"]))
     if region not in table["regions"] and own is None:
@@ -125,7 +127,9 @@ def _own(file: Path, names: frozenset[str]) -> dict[str, Any]:
         ) from error
     asked = given.get("prices")
     if not isinstance(asked, dict) or not asked:
-        raise UsageError(f"{file} has no table [prices]", code="bad-prices")
+        raise UsageError(
+            f"{file} has no table [prices]", code="bad-prices", mend="write one, with name = price of a unit"
+        )
     if unknown := sorted(asked.keys() - names):
         raise UsageError(
             f"{file} names prices that there are not: {', '.join(unknown)}",
@@ -138,7 +142,13 @@ def _own(file: Path, names: frozenset[str]) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0
     ]
     if wrong:
-        raise UsageError(f"{file}: a price is a number of 0 or more: {', '.join(wrong)}", code="bad-prices")
+        raise UsageError(
+            f"{file}: a price is a number of 0 or more: {', '.join(wrong)}",
+            code="bad-prices",
+            mend="give the price of one unit, such as 0.0000166667",
+        )
     if "read" in given and not isinstance(given["read"], date):
-        raise UsageError(f"{file}: read is a date, such as 2026-11-24", code="bad-prices")
+        raise UsageError(
+            f"{file}: read is a date", code="bad-prices", mend="write it without quotes: read = 2026-11-24"
+        )
     return given

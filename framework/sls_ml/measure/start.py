@@ -131,6 +131,7 @@ def failed(subject: Subject, failure: StartError, log: Path) -> ExternalError:
         code="start-failed",
         where=str(subject.folder),
         why=f"{failure}\n{log.read_text(errors='replace')[-2000:]}".strip(),
+        mend="mend what the log names; it is your own code where hooks.py is in it",
     )
 
 

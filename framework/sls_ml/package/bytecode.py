@@ -94,5 +94,6 @@ def compile_modules(modules: Sequence[Module], interpreter: Interpreter, folder:
                 code="invalid-python",
                 where=str(module.source),
                 why=problem.strip(),
+                mend="correct the file, or give the function another `python`",
             )
     return compiled

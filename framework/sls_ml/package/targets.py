@@ -103,7 +103,9 @@ def architecture_of(platform: str) -> Architecture:
     machine = platform.partition("-")[0]
     if machine not in _MACHINES:
         raise UnsupportedError(
-            f"packages are built for x86_64 and arm64, not for {platform}", code="unknown-platform"
+            f"packages are built for x86_64 and arm64, not for {platform}",
+            code="unknown-platform",
+            mend="name a platform of uv, such as aarch64-manylinux_2_34",
         )
     return _MACHINES[machine]
 
@@ -141,7 +143,11 @@ def host_platform() -> str:
     """This machine's platform in uv's words."""
     machine = _MACHINES.get(host.machine().lower())
     if machine is None:
-        raise UnsupportedError(f"functions do not run on a {host.machine()} machine", code="unknown-platform")
+        raise UnsupportedError(
+            f"functions do not run on a {host.machine()} machine",
+            code="unknown-platform",
+            mend="use --stage local on an x86_64 or arm64 machine",
+        )
     match sys.platform:
         case "darwin":
             return f"{_machine(machine)}-apple-darwin"

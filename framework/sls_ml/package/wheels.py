@@ -177,7 +177,11 @@ def _translated(
             mend="check the network and the proxy settings",
         )
     return ExternalError(
-        "uv cannot resolve the wheels", code="wheels-unresolved", where=where, why=stderr.strip()
+        "uv cannot resolve the wheels",
+        code="wheels-unresolved",
+        where=where,
+        why=stderr.strip(),
+        mend="change the requirements that uv names",
     )
 
 

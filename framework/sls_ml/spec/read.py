@@ -116,7 +116,9 @@ def _parse(file: Path) -> _Document:
             mend="run `sls-ml init`, or name the folder with --project",
         ) from error
     except UnicodeDecodeError as error:
-        raise SpecError(f"{file.name} is not UTF-8", code="spec-encoding", where=str(file)) from error
+        raise SpecError(
+            f"{file.name} is not UTF-8", code="spec-encoding", where=str(file), mend="save it as UTF-8"
+        ) from error
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_duplicate_keys = True
     try:
@@ -128,9 +130,15 @@ def _parse(file: Path) -> _Document:
             f"{file.name} is not YAML: {error.problem}",
             code="spec-syntax",
             where=f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file),
+            mend="look at indentation, quotes and colons there and in the line above",
         ) from error
     if not isinstance(node, MappingNode) or not isinstance(data, dict):
-        raise SpecError(f"{file.name} is not a mapping of keys", code="spec-syntax", where=str(file))
+        raise SpecError(
+            f"{file.name} is not a mapping of keys",
+            code="spec-syntax",
+            where=str(file),
+            mend="write keys with values, such as `project: credit-risk`, or let `sls-ml init` begin",
+        )
     lines: dict[_Path, int] = {}
     duplicates = tuple(_walk(node, (), lines))
     return _Document(data, lines, duplicates)

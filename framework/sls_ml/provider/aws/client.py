@@ -186,7 +186,7 @@ def split_uri(uri: str) -> tuple[str, str]:
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket:
-        raise UsageError(f"{uri} is not an s3:// URI", code="not-s3")
+        raise UsageError(f"{uri} is not an s3:// URI", code="not-s3", mend="say s3://bucket/prefix/")
     return bucket, key
 
 
@@ -208,7 +208,9 @@ def translated(doing: str) -> Iterator[None]:
         cause = error.__context__
         if isinstance(cause, ClientError):
             raise _refusal(cause, doing) from error
-        raise ExternalError(f"{doing} failed", code="upload-failed", why=str(error)) from error
+        raise ExternalError(
+            f"{doing} failed", code="upload-failed", why=str(error), mend="run the same command again"
+        ) from error
     except ClientError as error:
         raise _refusal(error, doing) from error
     except ParamValidationError:

@@ -103,6 +103,7 @@ class AwsDeployer:
                     code="file-missing",
                     where=str(upload.file),
                     why=str(error),
+                    mend="deploy again: packages are built anew where they are missing",
                 ) from error
             yield Progress(upload.uri, "started", f"{size:,} bytes")
             with translated(f"uploading to {upload.uri}"):
@@ -195,7 +196,11 @@ class AwsDeployer:
             )
         name = _output(stack, release.function, "Function")
         if name is None:
-            raise UsageError(f"{stack.name} has no function {release.function}", code="no-such-function")
+            raise UsageError(
+                f"{stack.name} has no function {release.function}",
+                code="no-such-function",
+                mend="deploy it first: sls-ml deploy",
+            )
         with translated(f"moving the traffic of {name} to version {release.version}"):
             version = self._client.functions.get_function_configuration(
                 FunctionName=name, Qualifier=release.version

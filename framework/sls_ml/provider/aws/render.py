@@ -120,13 +120,19 @@ def _store(store: str) -> str:
 def _refuse(function: Function, package: Package) -> None:
     where = f"functions.{function.name}"
     if package.kind != "zip":
-        raise UnsupportedError("image packages are not supported yet", code="image-unsupported", where=where)
+        raise UnsupportedError(
+            "image packages are not supported yet",
+            code="image-unsupported",
+            where=where,
+            mend="write package: zip, or leave the key out",
+        )
     if function.timeout > LIMITS["timeout_seconds"].value:
         raise UnsupportedError(
             f"a function on aws runs for {LIMITS['timeout_seconds'].value} s at most",
             code="timeout-too-long",
             where=f"{where}.timeout",
             why=LIMITS["timeout_seconds"].page,
+            mend="give a shorter timeout",
         )
     if _disk(function) > LIMITS["disk_mb"].value:
         raise UnsupportedError(
@@ -134,6 +140,7 @@ def _refuse(function: Function, package: Package) -> None:
             code="models-too-large",
             where=where,
             why=LIMITS["disk_mb"].page,
+            mend="give some of the models a function of their own",
         )
     own = _own_environment(function)
     if sum(len(text.encode()) for pair in own.items() for text in pair) > _ENVIRONMENT_BYTES:
@@ -150,6 +157,7 @@ def _refuse(function: Function, package: Package) -> None:
             code="snapstart-unsupported",
             where=f"{where}.start",
             why="https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html",
+            mend="use start: auto, or provisioned",
         )
     _refuse_places(function, where)
 

@@ -356,6 +356,7 @@ def _failed(stack: str, end: StackEventTypeDef, failure: stack_events.Failure | 
             code="apply-failed",
             where=f"stack {stack}",
             why=end.get("ResourceStatusReason"),
+            mend=f"see what it did: aws cloudformation describe-stack-events --stack-name {stack}",
         )
     return ApplyError(
         f"{failure.resource} failed{back}",
