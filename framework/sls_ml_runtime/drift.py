@@ -3,7 +3,7 @@
 Rows are kept as they were answered and counted together, about a hundred at a time, because that costs a
 tenth of a microsecond a value. Each line tells the log the counts since the line before, as JSON::
 
-    {"type": "sls-ml.drift", "function": "predict", "model": "credit", "digest": "<12 hex>", "rows": 100,
+    {"type": "sls-ml.drift", "function": "predict", "model": "credit", "digest": "<64 hex>", "rows": 100,
      "counts": "9 12 ... 0;51 48 1 0", "predicted": "61 39 0 0"}
 
 `counts` has a group of numbers for each input. An input of numbers has one number for each bin, then the
@@ -55,8 +55,8 @@ def write(project: str, function: str, models: Iterable[Model]) -> None:
     lines = []
     for model in models:
         if model.seen:
-            lines.append(_encode(_line(project, function, model, model.seen)) + "\n")
-            model.seen.clear()
+            seen, model.seen = model.seen, []
+            lines.append(_encode(_line(project, function, model, seen)) + "\n")
     sys.stdout.write("".join(lines))
     sys.stdout.flush()
 
@@ -82,7 +82,7 @@ def _line(project: str, function: str, model: Model, seen: Sequence[Seen]) -> di
         "type": "sls-ml.drift",
         "function": function,
         "model": model.artifact.name,
-        "digest": model.artifact.digest[:12],
+        "digest": model.artifact.digest,
         "rows": -(-rows // step),
         "counts": ";".join(map(_text, groups)),
     }

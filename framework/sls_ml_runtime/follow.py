@@ -206,19 +206,25 @@ class Follower:
             )
         if pinned["engine"] not in artifact.manifest["engines"]:
             raise ArtifactRefused(f"{name} {digest[:12]} is not proven for {pinned['engine']}: deploy it")
-        model = Model(artifact, engines.load(artifact, engine=pinned["engine"], threads=self._threads))
+        engine = engines.load(artifact, engine=pinned["engine"], threads=self._threads)
+        watched = pinned.get("watched", False) and "drift" in artifact.manifest
+        model = Model(artifact, engine, watched=watched)
         model.warm()
         return model
 
     def _replace(self, service: Service, model: Model) -> None:
-        """Let a model answer from the next request on, and remove what was fetched of the one before."""
+        """Let a model answer from the next request on; count and remove what is left of the one before."""
         name = model.artifact.name
-        before = service.models[name].artifact.folder
+        before = service.models[name]
         service.replace(name, model)
-        if before.startswith(_fetched()):
+        if before.seen:
+            from sls_ml_runtime import drift
+
+            drift.write(self._config["project"], self._config["function"], [before])
+        if before.artifact.folder.startswith(_fetched()):
             from shutil import rmtree
 
-            rmtree(before, ignore_errors=True)
+            rmtree(before.artifact.folder, ignore_errors=True)
 
 
 def _fetched() -> str:

@@ -120,6 +120,14 @@ def test_another_artifact_answers_without_a_deploy_and_back(following: Following
     assert {(each["digest"], each["packaged"]) for each in aliases} == {(second, following.first)}
     # AND promoting it again changes nothing
     assert following.promote("--digest", second).document["changed"] is False
+    # AND rows that it has answered are judged by its own sample
+    rows = pd.read_csv(following.folder / "sample.csv", index_col="id").to_json(orient="records")
+    for _ in range(6):
+        run(following.folder, "invoke", "predict", "--rows", "-", *LOCAL, stdin=rows)
+    judged = following.do("drift", *LOCAL).document["models"]["tumour"]
+    assert judged["digests"]["predict"] == second
+    assert judged["rows"]["predict"] >= 500
+    assert judged["psi"] < 0.2
     # WHEN it goes back
     back = following.promote("--back").document
     # THEN the first answers again

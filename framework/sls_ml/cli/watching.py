@@ -151,7 +151,8 @@ def drift(
     if json:
         return
     for name, each in chosen.items():
-        seen = ", ".join(f"{function} {rows:,}" for function, rows in each.rows.items()) or "none"
+        counts = (f"{function} {n:,} by {each.digests[function][:12]}" for function, n in each.rows.items())
+        seen = ", ".join(counts) or "none"
         if each.psi is None:
             output.say(f"{name}: too few rows to judge, {each.least:,} are needed; seen: {seen}")
             continue

@@ -105,7 +105,7 @@ def _function(
     answers: Answers,
 ) -> Function:
     many_rows = spec.objects is not None
-    watches = project.alarms.drift is not None and spec.followed is None
+    watches = project.alarms.drift is not None
     models = tuple(
         _model(
             model, project, *manifests[model], answers.get(model, {}), many_rows=many_rows, watches=watches

@@ -31,17 +31,18 @@ def watch(functions: tuple[Function, ...], threshold: float | None) -> Drift | N
     """
     if threshold is None:
         return None
-    served: dict[tuple[str, str], list[str]] = {}
+    served: dict[tuple[str, str], dict[str, str | None]] = {}
     for function in functions:
+        alias = function.follow.alias if function.follow else None
         for model in function.models:
             if model.watched:
-                served.setdefault((model.name, model.digest), []).append(function.name)
+                served.setdefault((model.name, model.digest), {})[function.name] = alias
     if not served:
         return None
     models = tuple(
-        Watched(model, digest, tuple(names), _alarm(threshold)) for (model, digest), names in served.items()
+        Watched(model, digest, aliases, _alarm(threshold)) for (model, digest), aliases in served.items()
     )
-    return Drift(models, HOURS, LEAST)
+    return Drift(models, HOURS, LEAST, LEAST_REFERENCE)
 
 
 def _alarm(threshold: float) -> Alarm:

@@ -238,21 +238,32 @@ class Function:
 
 @dataclass(frozen=True)
 class Watched:
-    """A model whose inputs and predictions are compared with its sample, in all functions that serve it."""
+    """A model whose inputs and predictions are compared with its sample, in all functions that serve it.
+
+    Attributes:
+        model: Its name.
+        digest: The artifact that is deployed.
+        functions: The functions that serve it, each with the alias of the model that it follows, or None.
+        alarm: What is told from when on.
+    """
 
     model: str
     digest: str
-    functions: tuple[str, ...]
+    functions: Mapping[str, str | None]
     alarm: Alarm
 
 
 @dataclass(frozen=True)
 class Drift:
-    """The watch for drift: each hour, over what was seen in the last `hours`, from `least` rows on."""
+    """The watch for drift: each hour, over what was seen in the last `hours`.
+
+    A function is judged from `least` rows on, by samples of `reference` rows or more.
+    """
 
     models: tuple[Watched, ...]
     hours: int
     least: int
+    reference: int
 
 
 @dataclass(frozen=True)

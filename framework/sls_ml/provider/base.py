@@ -232,12 +232,14 @@ class ModelDrift:
     Attributes:
         psi: The largest index of the table; None where no function has seen enough rows.
         rows: Rows that were counted, by function.
+        digests: The artifact that answered them, by function.
         least: Rows from which a function is judged.
         table: Every input and prediction of every function that is judged, the farthest first.
     """
 
     psi: float | None
     rows: Mapping[str, int]
+    digests: Mapping[str, str]
     least: int
     table: tuple[Spread, ...]
 

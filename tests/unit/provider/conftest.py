@@ -227,7 +227,7 @@ DEPLOYMENTS: dict[str, Deployment] = {
         ),
     ),
     "follow": deployment(
-        function(models=(model("credit"), model("churn")), follow=Follow(alias="champion")),
+        function(models=(model("credit", watched=True), model("churn")), follow=Follow(alias="champion")),
         function("score", batch=OWN, follow=Follow(alias="nightly", seconds=600)),
         rollout=Rollout(canary=Canary(percent=10, minutes=5)),
     ),

@@ -18,6 +18,7 @@ import pytest
 from moto import mock_aws
 
 from sls_ml.provider.aws import render
+from sls_ml.spec.model import Follow
 
 REGION = "eu-west-1"
 STORE = "sls-ml-store-123456789012-eu-west-1"
@@ -55,9 +56,13 @@ class Watch:
         self._code = code
         self.now = int(time.time() * 1000)
 
-    def put_manifest(self, content: bytes) -> None:
-        """Put the manifest into the store, or what stands in its place."""
-        self.s3.put_object(Bucket=STORE, Key=f"credit/{DIGEST}/manifest.json", Body=content)
+    def put_manifest(self, content: bytes, digest: str = DIGEST) -> None:
+        """Put a manifest into the store, or what stands in its place."""
+        self.s3.put_object(Bucket=STORE, Key=f"credit/{digest}/manifest.json", Body=content)
+
+    def point(self, body: bytes) -> None:
+        """Let the alias of the model hold these bytes."""
+        self.s3.put_object(Bucket=STORE, Key="_aliases/credit/champion", Body=body)
 
     def write(self, group: str, *lines: dict[str, Any], at: int = 1000) -> None:
         """Put lines into a log, `at` milliseconds before now."""
@@ -79,7 +84,8 @@ class Watch:
 
 
 @pytest.fixture
-def watch(make: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
+def watch(make: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """The watch; where the test has a parameter for it, `score` follows that alias."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -89,8 +95,10 @@ def watch(make: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     }.items():
         monkeypatch.setenv(name, value)
     model = make.model(watched=True, digest=DIGEST)
+    alias: str | None = getattr(request, "param", None)
     deployment = make.deployment(
-        make.function("predict", models=(model,)), make.function("score", models=(model,))
+        make.function("predict", models=(model,)),
+        make.function("score", models=(model,), follow=Follow(alias=alias) if alias else None),
     )
     packages = {name: make.package(name) for name in GROUPS}
     body = json.loads(render(deployment, packages).template)["Resources"]["DriftWatch"]["Properties"]
@@ -108,7 +116,7 @@ def line(
         "type": "sls-ml.drift",
         "function": "predict",
         "model": "credit",
-        "digest": digest[:12],
+        "digest": digest,
         "rows": int(sum(ages)),
         "counts": f"{text(ages)};{text(cities)}",
         "predicted": text(labels),
@@ -249,6 +257,53 @@ def test_each_function_is_judged_by_itself_and_the_worst_tells(
     assert answer["credit"]["rows"] == {"predict": 600, "score": 600}
     assert answer["credit"]["table"][0]["function"] == "score"
     assert answer["credit"]["psi"] > 1
+
+
+@pytest.mark.parametrize("watch", ["champion"], indirect=True)
+def test_a_function_that_follows_is_judged_by_the_artifact_that_answers(
+    watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN another artifact, in whose sample everybody was young, and as many rows of both in each function
+    young = {"edges": EDGES, "counts": [991, *[1] * 9], "nulls": 0}
+    other = {
+        **MANIFEST,
+        "drift": {**MANIFEST["drift"], "features": [young, MANIFEST["drift"]["features"][1]]},
+    }
+    text = json.dumps(other).encode()
+    promoted = hashlib.sha256(text).hexdigest()
+    watch.put_manifest(text, promoted)
+    for group in GROUPS.values():
+        watch.write(group, USUAL, {**USUAL, "digest": promoted, "rows": 601})
+    # WHEN the alias that one of them follows points to it
+    watch.point(json.dumps({"digest": promoted, "previous": DIGEST}).encode())
+    answer = watch.run(capsys, now=True)[0]["credit"]
+    # THEN that function alone is judged by it
+    assert answer["rows"] == {"predict": 600, "score": 601}
+    assert answer["digests"] == {"predict": DIGEST, "score": promoted}
+    assert [(each["function"], each["of"]) for each in answer["table"] if each["psi"] > 0.2] == [
+        ("score", "age")
+    ]
+    # WHEN it points back, nowhere, or is gone THEN it is the deployed artifact that answers
+    for body in (json.dumps({"digest": DIGEST}).encode(), b"champion", b"{}"):
+        watch.point(body)
+        assert watch.run(capsys, now=True)[0]["credit"]["digests"]["score"] == DIGEST
+    watch.s3.delete_object(Bucket=STORE, Key="_aliases/credit/champion")
+    assert watch.run(capsys, now=True)[0]["credit"]["digests"]["score"] == DIGEST
+
+
+@pytest.mark.parametrize("watch", ["champion"], indirect=True)
+def test_a_promoted_artifact_with_a_small_sample_is_not_judged(
+    watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN an artifact with a sample of 99 rows
+    text = json.dumps({**MANIFEST, "drift": {**MANIFEST["drift"], "rows": 99}}).encode()
+    small = hashlib.sha256(text).hexdigest()
+    watch.put_manifest(text, small)
+    watch.write(GROUPS["score"], {**USUAL, "digest": small})
+    # WHEN it is promoted THEN its rows are counted and not judged
+    watch.point(json.dumps({"digest": small}).encode())
+    answer = watch.run(capsys, now=True)[0]["credit"]
+    assert (answer["psi"], answer["rows"]) == (None, {"score": 600})
 
 
 def test_a_reference_that_is_not_what_its_digest_says_is_refused(

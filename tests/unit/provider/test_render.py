@@ -175,6 +175,7 @@ IN_NO_TEMPLATE = {
     "Function.start_reason": "`plan` says it",
     "Drift.hours": "it is a day, always",
     "Drift.least": "it follows from what chance does, and not from the spec",
+    "Drift.reference": "so does it",
 }
 """Other settings with one value in all goldens, and why."""
 

@@ -26,11 +26,16 @@ class Place:
     def __init__(self, client: Any, folder: Path, runtime: Any) -> None:
         self.client = client
         self.folder = folder
-        self.first = runtime.write()
-        self.second = runtime.write(source={"library": "scikit-learn", "estimator": "trained again"})
+        numbers = {"edges": [40.0], "counts": [60, 40], "nulls": 0}
+        labels = {"top": ["no", "yes"], "counts": [50, 50], "rest": 0, "nulls": 0}
+        drift = {"rows": 100, "features": [numbers, numbers], "prediction": labels}
+        again = {"library": "scikit-learn", "estimator": "trained again"}
+        self.first = runtime.write(drift=drift)
+        self.second = runtime.write(source=again, drift=drift)
+        self.bare = runtime.write(source=again)
         self.other = runtime.write(classes=["never", "always"])
         self.unproven = runtime.write(engines=["lite"])
-        for stored in (self.first, self.second, self.other, self.unproven):
+        for stored in (self.first, self.second, self.bare, self.other, self.unproven):
             for file in stored.folder.iterdir():
                 key = f"credit/{stored.digest}/{file.name}"
                 client.put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
@@ -133,6 +138,33 @@ def test_a_moved_alias_is_followed_and_back(place: Place, tmp_path: Path) -> Non
     service.follower.look()
     assert answering(service) == place.first.digest[:12]
     assert not fetched.exists()
+
+
+def test_each_model_counts_what_it_answered(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    # GIVEN a watched function that has answered two rows with the first model
+    config = json.loads((place.folder / "config.json").read_text())
+    config["models"]["credit"]["watched"] = True
+    (place.folder / "config.json").write_text(json.dumps(config))
+    place.point(place.first.digest)
+    service = place.boot()
+    assert service.follower is not None
+    answering(service)
+    answering(service)
+    # WHEN the alias moves, and a row is answered by the second
+    place.point(place.second.digest)
+    service.follower.look()
+    answering(service)
+    service.count()
+    # THEN each has a line of its own, by the whole digest, and no row is lost
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    counted = [(line["digest"], line["rows"]) for line in lines if line.get("type") == "sls-ml.drift"]
+    assert counted == [(place.first.digest, 2), (place.second.digest, 1)]
+    # WHEN an artifact has no reference THEN it is served, and not counted
+    place.point(place.bare.digest)
+    service.follower.look()
+    assert answering(service) == place.bare.digest[:12]
+    service.count()
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

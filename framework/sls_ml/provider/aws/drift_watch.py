@@ -20,6 +20,7 @@ from sls_ml.provider.aws.cloudformation import (
     resource,
     sub,
 )
+from sls_ml_runtime.follow import alias_key
 
 FUNCTION: Final = "DriftWatch"
 LOGS: Final = "DriftWatchLogs"
@@ -109,11 +110,24 @@ def _code(deployment: Deployment, drift: Drift) -> str:
         "groups": {name: names.log_group_name(names.function_name(stack, name)) for name in serving},
         "hours": drift.hours,
         "least": drift.least,
-        "models": [{"name": each.model, "digest": each.digest} for each in drift.models],
+        "models": [
+            {
+                "name": each.model,
+                "digest": each.digest,
+                "aliases": {name: alias_key(each.model, alias) for name, alias in _followed(each)},
+            }
+            for each in drift.models
+        ],
         "namespace": names.metrics_namespace(deployment.project, deployment.stage),
+        "reference": drift.reference,
     }
     text = json.dumps(watch, sort_keys=True, separators=(",", ":"))
     return Template(_HANDLER.read_text("utf-8")).substitute(project=deployment.project, watch=text)
+
+
+def _followed(watched: Watched) -> Iterator[tuple[str, str]]:
+    """The functions that follow an alias of the model, each with the alias."""
+    yield from ((name, alias) for name, alias in watched.functions.items() if alias is not None)
 
 
 def may_watch(deployment: Deployment, drift: Drift, store: str) -> Iterator[iam.Statement]:
@@ -138,3 +152,11 @@ def may_watch(deployment: Deployment, drift: Drift, store: str) -> Iterator[iam.
         ],
         reason="The manifest of a model says how its sample is spread; no other file is read.",
     )
+    aliases = sorted({alias_key(each.model, alias) for each in drift.models for _, alias in _followed(each)})
+    if aliases:
+        yield iam.Statement(
+            sid="LookUpAliases",
+            actions=("s3:GetObject",),
+            resource=[sub(f"arn:{PARTITION}:s3:::{store}/{key}") for key in aliases],
+            reason="They say which artifact answers in functions that follow one.",
+        )

@@ -251,6 +251,7 @@ class AwsOperations:
             model: ModelDrift(
                 psi=each["psi"],
                 rows=each["rows"],
+                digests=each["digests"],
                 least=each["least"],
                 table=tuple(Spread(**line) for line in each["table"]),
             )

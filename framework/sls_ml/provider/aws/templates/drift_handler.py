@@ -19,6 +19,7 @@ from math import log
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 WATCH = json.loads(r"""$watch""")
 COUNTS, HOUR = "sls-ml.drift", "sls-ml.drift.hour"
@@ -102,38 +103,62 @@ def tell(model: dict[str, Any], sums: Sums, now: int) -> dict[str, Any]:
     """Judge a model in each function that serves it, write the table, and the metric of the largest index."""
     found: list[dict[str, Any]] = []
     rows: dict[str, int] = {}
+    digests = {function: answering(model, function) for function in WATCH["groups"]}
     for line in sums.values():
-        if line["model"] == model["name"] and line["digest"] == model["digest"][:12]:
+        if line["model"] == model["name"] and line["digest"] == digests[line["function"]]:
             rows[line["function"]] = line["rows"]
             if line["rows"] >= WATCH["least"]:
-                manifest = reference(model["name"], model["digest"])
+                manifest = reference(model["name"], line["digest"])
+                if manifest["drift"]["rows"] < WATCH["reference"]:
+                    continue
                 found += table(manifest, line)
                 for share in predicted(manifest, line):
                     say({"type": "sls-ml.drift.predicted", "model": model["name"], **share})
     found.sort(key=lambda each: -each["psi"])
     for each in found:
         say({"type": "sls-ml.drift.table", "model": model["name"], **each})
+    answer = {"rows": rows, "digests": {name: digests[name] for name in rows}, "least": WATCH["least"]}
     if not found:
-        say({"type": "sls-ml.drift.few", "model": model["name"], "rows": rows, "least": WATCH["least"]})
-        return {"psi": None, "rows": rows, "least": WATCH["least"], "table": []}
+        say({"type": "sls-ml.drift.few", "model": model["name"], **answer})
+        return {"psi": None, "table": [], **answer}
     judged = sum(count for count in rows.values() if count >= WATCH["least"])
     metrics = [{"Name": "drift", "Unit": "None"}, {"Name": "drift_rows", "Unit": "Count"}]
     directive = {"Namespace": WATCH["namespace"], "Dimensions": [["model"]], "Metrics": metrics}
     values = {"drift": found[0]["psi"], "drift_rows": judged, "of": found[0]["of"]}
     say({"_aws": {"Timestamp": now, "CloudWatchMetrics": [directive]}, "model": model["name"], **values})
-    return {"psi": found[0]["psi"], "rows": rows, "least": WATCH["least"], "table": found}
+    return {"psi": found[0]["psi"], "table": found, **answer}
+
+
+def answering(model: dict[str, Any], function: str) -> str:
+    """The artifact that answers in a function: the deployed one, or that to which its alias points."""
+    key = model["aliases"].get(function)
+    return (key and pointed(key)) or model["digest"]
+
+
+def pointed(key: str) -> str | None:
+    """The digest that an alias in the store holds; None where it cannot be followed."""
+    try:
+        return str(json.loads(stored(key))["digest"])
+    except (ClientError, ValueError, KeyError, TypeError):
+        return None
 
 
 @cache
 def reference(name: str, digest: str) -> dict[str, Any]:
     """The manifest of a model, which holds how its sample is spread, from the store."""
-    bucket, _, prefix = os.environ["SLS_ML_STORE"].removeprefix("s3://").partition("/")
-    key = "/".join(part for part in (prefix, name, digest, "manifest.json") if part)
-    content = S3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    key = f"{name}/{digest}/manifest.json"
+    content = stored(key)
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"s3://{bucket}/{key} is not what its digest says")
+        raise ValueError(f"{key} in the store is not what its digest says")
     manifest: dict[str, Any] = json.loads(content)
     return manifest
+
+
+def stored(key: str) -> bytes:
+    """An object of the store."""
+    bucket, _, prefix = os.environ["SLS_ML_STORE"].removeprefix("s3://").partition("/")
+    content: bytes = S3.get_object(Bucket=bucket, Key=f"{prefix}/{key}" if prefix else key)["Body"].read()
+    return content
 
 
 def table(manifest: dict[str, Any], line: dict[str, Any]) -> Iterator[dict[str, Any]]:
