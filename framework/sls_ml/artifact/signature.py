@@ -26,6 +26,9 @@ _FAR, _COARSE = 1e30, 1 << 48
 UNKNOWN = "sls-ml: never seen"
 """A text that no training data holds."""
 
+_STRANGERS = (UNKNOWN, f"~ {UNKNOWN}")
+"""XGBoost 3.2 takes an unseen text for the known one that sorts behind it; behind all of them it raises."""
+
 _NAN = float("nan")
 _INFINITY = float("inf")
 _EXAMPLES = 3
@@ -275,8 +278,10 @@ def _closed(judge: Original, probe: _Probe) -> dict[int, list[Any]]:
             place = place_of[position]
             dtype = sample.dtypes[place]
             values = [plain(value, dtype) for value in known.tolist() if plain(value, "string") is not None]
-            stranger: Any = UNKNOWN if dtype == "string" else max(values, default=0) + 1
-            if dtype == "bool" or place in closed or probe.accepts({place: stranger}):
+            strangers: Sequence[Any] = _STRANGERS if dtype == "string" else [max(values, default=0) + 1]
+            if dtype == "bool" or place in closed:
+                continue
+            if all(probe.accepts({place: stranger}) for stranger in strangers):
                 continue
             if probe.accepts_each(place, values):
                 closed[place] = values

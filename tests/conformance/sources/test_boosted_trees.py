@@ -199,6 +199,22 @@ def test_a_booster_of_xgboost_from_a_file(suffix: str, data: Data, tmp_path: Pat
     assert booster.feature_names == list(data.frame.columns)
 
 
+def test_unseen_categories_that_xgboost_takes_for_others_are_refused(data: Data) -> None:
+    # GIVEN categories behind which few texts sort: XGBoost takes an unseen one for the next that it knows
+    frame = data.frame.assign(city=pd.Categorical(np.asarray(["x", "y", "z"])[data.three], ["x", "y", "z"]))
+    model = fitted(xgboost.XGBClassifier(enable_categorical=True, **XGB), frame, data.two)
+    unseen = frame.head(5).assign(city=pd.Categorical(["xx"] * 5))
+    as_known = frame.head(5).assign(city=pd.Categorical(["y"] * 5))
+    assert np.array_equal(model.predict_proba(unseen), model.predict_proba(as_known))
+    # WHEN it is converted
+    artifact = built(model, frame)
+    # THEN only the categories of training are answered
+    city = next(entry for entry in artifact.manifest["inputs"] if entry["name"] == "city")
+    assert city["categories"] == ["x", "y", "z"]
+    with pytest.raises(ModelError, match="which the model was not trained on"):
+        artifact.predict(unseen)
+
+
 def test_a_booster_of_lightgbm_from_a_file(data: Data, tmp_path: Path) -> None:
     # GIVEN a booster with categories, saved as text
     model = fitted(lightgbm.LGBMClassifier(**LGB), data.frame, data.three)
