@@ -26,7 +26,7 @@ from sklearn.tree import (
 )
 
 from sls_ml.artifact.converters.encoders import NOWHERE, one_hot
-from sls_ml.artifact.converters.ensembles import Floats, Trees, rounded_down, summed, summed_rows
+from sls_ml.artifact.converters.ensembles import Floats, Trees, reached, rounded_down, summed, summed_rows
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.registry import converter
 
@@ -60,8 +60,7 @@ def trees_of(estimators: Sequence[Any], values: Sequence[Floats] | None = None) 
 
 def on_columns(trees: Trees, columns: Sequence[Any]) -> Trees:
     """Trees that each saw only these columns, as trees that see all."""
-    sizes = np.diff(np.append(trees.roots, len(trees.left)))
-    own = np.repeat(np.arange(len(sizes)), sizes)
+    own = np.repeat(np.arange(len(trees.roots)), trees.sizes)
     return replace(trees, feature=np.stack(columns)[own, np.maximum(trees.feature, 0)])
 
 
@@ -185,10 +184,7 @@ def random_trees_embedding(model: RandomTreesEmbedding, x: Tensor, graph: Graph)
         place = np.full((estimator.tree_.node_count, 1), float(NOWHERE))
         place[numbers.astype(np.int64), 0] = np.arange(len(numbers))
         places.append(place)
-    trees = trees_of(model.estimators_, places)
-    sizes = [estimator.tree_.node_count for estimator in model.estimators_]
-    own = np.repeat(np.arange(len(sizes)), sizes)
-    found = summed(graph, rounded(x), replace(trees, target=own), len(sizes)).cast("int64")
+    found = reached(graph, rounded(x), trees_of(model.estimators_, places)).cast("int64")
     return graph.concat(
         [one_hot(graph, found.columns([at]), len(numbers)) for at, numbers in enumerate(leaves)]
     )

@@ -14,6 +14,7 @@ from sls_ml.artifact.lite import (
     elementwise,
     encoders,
     glue,
+    joined,
     kernels,
     linear,
     lookups,
@@ -72,8 +73,12 @@ def compile_lite(
     values: dict[str, Value] = {entry.name: _tensor(entry) for entry in proto.graph.initializer}
     values.update(_inputs(program, proto.graph, manifest["tensors"]))
     wanted = [output["tensor"] for output in manifest["outputs"]]
-    for node in _needed(proto.graph.node, wanted):
-        values.update(_results(program, node, versions, values))
+    nodes = _needed(proto.graph.node, wanted)
+    runs = joined.runs(nodes, wanted)
+    within = {node.output[0] for run in runs.values() for node in run.nodes}
+    for node in nodes:
+        if node.output[0] not in within:
+            values.update(_results(program, node, versions, values, runs.get(node.output[0])))
     declared = {output.name: output.type.tensor_type.elem_type for output in proto.graph.output}
     outputs = [(name, _output(name, values.get(name), declared.get(name))) for name in wanted]
     content, cost = program.encode(outputs)
@@ -111,21 +116,29 @@ def _needed(nodes: Sequence[onnx.NodeProto], wanted: Iterable[str]) -> list[onnx
 
 
 def _results(
-    program: Program, proto: onnx.NodeProto, versions: Mapping[str, int], values: Mapping[str, Value]
+    program: Program,
+    proto: onnx.NodeProto,
+    versions: Mapping[str, int],
+    values: Mapping[str, Value],
+    run: joined.Run | None,
 ) -> dict[str, Value]:
-    """The values of a node's outputs."""
+    """The values of a node's outputs, where it ends a run of tree ensembles those of the run."""
     domain = _domain(proto.domain)
-    absent = [name for name in proto.input if name and name not in values]
+    reads = proto.input if run is None else run.nodes[0].input
+    absent = [name for name in reads if name and name not in values]
     if absent:
         raise NotCovered(proto.op_type, f"{absent[0]} has no value")
-    inputs = tuple(values[name] if name else None for name in proto.input)
+    inputs = tuple(values[name] if name else None for name in reads)
     constant = all(value is None or isinstance(value, np.ndarray) for value in inputs)
     lowering = OPERATORS.get((domain, proto.op_type))
     if lowering is None and not constant:
         raise NotCovered(proto.op_type, "there is no such operation")
     try:
-        if constant or lowering is None:
-            results: Sequence[Value] = _folded(proto, versions, inputs)
+        if run is not None:
+            ensembles = [Node(one.op_type, 5, inputs, _attributes(one), program) for one in run.nodes]
+            results: Sequence[Value] = [trees.joined(ensembles, side_by_side=run.side_by_side)]
+        elif constant or lowering is None:
+            results = _folded(proto, versions, inputs)
         else:
             node = Node(proto.op_type, versions.get(domain, 1), inputs, _attributes(proto), program)
             results = lowering(node)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from sls_ml.artifact.lite.forest import Forest, Numbers, Weights, new_forest, numbers, old_forest
 from sls_ml.artifact.lite.glue import cast
+from sls_ml.artifact.lite.joined import together
 from sls_ml.artifact.lite.linear import (
     class_labels,
     label_above,
@@ -139,14 +141,26 @@ def _base(node: Node, targets: int) -> Numbers:
 
 
 def _ensemble(node: Node) -> Sequence[Value]:
+    if node.attributes.get("post_transform", 0):
+        raise node.refuse("it transforms scores, which ONNX and ONNX Runtime number differently")
     value = _features(node)
     forest, weights = new_forest(node, value.dtype == "float64")
     targets = int(node.attributes.get("n_targets", 1))
     divisor = _divisor(node, forest, node.attributes.get("aggregate_function", 1))
-    if node.attributes.get("post_transform", 0):
-        raise node.refuse("it transforms scores, which ONNX and ONNX Runtime number differently")
     base = np.zeros(targets, np.float32)
     return [_sum(node, value, forest, weights, base, divisor, value.dtype)]
+
+
+def joined(nodes: Sequence[Node], *, side_by_side: bool) -> Live:
+    """The scores of the ensembles of a run, see `sls_ml.artifact.lite.joined`."""
+    first = nodes[0]
+    value = _features(first)
+    parts = [new_forest(node, value.dtype == "float64") for node in nodes]
+    widths = [int(node.attributes["n_targets"]) for node in nodes]
+    before = list(accumulate(widths, initial=0)) if side_by_side else [0] * (len(widths) + 1)
+    forest, weights = together(parts, before[:-1])
+    base = np.zeros(before[-1] or widths[0], np.float32)
+    return _sum(first, value, forest, weights, base, 1, value.dtype)
 
 
 def _classifier(node: Node) -> Sequence[Value]:
