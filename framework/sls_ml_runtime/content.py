@@ -84,7 +84,7 @@ def allow_origin(allowed: list[str], method: str, origin: str | None, headers: d
     headers["vary"] = f"{headers['vary']}, origin" if "vary" in headers else "origin"
     if origin is None or not ("*" in allowed or origin in allowed):
         return
-    headers["access-control-allow-origin"] = origin
+    headers["access-control-allow-origin"] = "*" if "*" in allowed else origin
     if method == "OPTIONS":
         headers["access-control-allow-methods"] = "GET, HEAD, POST"
         headers["access-control-allow-headers"] = _CORS_HEADERS

@@ -102,7 +102,7 @@ def document(service: Service) -> Schema:
         _model_paths(paths, name, model)
         if len(service.models) == 1:
             paths["/"] = paths["/predict"] = paths[f"/models/{name}/predict"]
-            paths["/invocations"] = _invocations(prefix, model)
+            paths["/invocations"] = paths[f"/endpoints/{name}/invocations"]
     _service_paths(paths, http.get("page", False))
     described: Schema = {
         "openapi": "3.1.0",
@@ -229,6 +229,7 @@ def _model_paths(paths: Schema, name: str, model: Model) -> None:
             "responses": _responses(_predictions(), "ProtocolError"),
         }
     }
+    paths[f"/endpoints/{name}/invocations"] = _invocations(prefix, model)
     for base in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{model.artifact.digest[:12]}"):
         paths[base] = _get(f"Tensors of {name} (Open Inference Protocol)", _OBJECT, "ProtocolError")
         paths[f"{base}/ready"] = _get(f"Readiness of {name}", _OBJECT, "ProtocolError")
@@ -325,8 +326,13 @@ def _service_paths(paths: Schema, page: bool) -> None:
     paths["/v2/health/ready"] = _get("Whether the models are loaded", _OBJECT, "ProtocolError")
     paths["/ping"] = _get("Whether the function runs (MLflow, SageMaker)", _TEXT, kind="text/plain")
     paths["/version"] = _get("Version of the runtime (MLflow)", _TEXT, kind="text/plain")
+    alive = _get("Whether the function runs (KServe V1)", _OBJECT)
     if page:
-        paths["/"] = {**paths.get("/", {}), **_get("A page to try the models", _TEXT, kind="text/html")}
+        alive = _get(
+            "A page to try the models; without text/html in accept, whether the function runs", _OBJECT
+        )
+        alive["get"]["responses"]["200"]["content"]["text/html"] = {"schema": _TEXT}
+    paths["/"] = {**paths.get("/", {}), **alive}
 
 
 def _get(summary: str, schema: Schema, error: str = "Error", *, kind: str = _JSON) -> Schema:

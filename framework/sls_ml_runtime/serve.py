@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 NO_LIMIT = 1 << 62
 RAW = "raw"
 """The method that asks a model without hooks, at ``/<name>``. Methods of HTTP are upper case: it is none."""
+_METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", RAW}
 COMPRESSED_FROM = 1024
 """Answers of more bytes are compressed for clients that accept it."""
 LARGE = 1 << 20
@@ -195,7 +196,7 @@ class Reply:
         status: HTTP status.
         headers: Response headers with lower-case names.
         body: Response body; a server leaves it out when it answers HEAD.
-        method: The request's method.
+        method: The request's method; of one that HTTP does not have only that it is unknown.
         path: The request's path with single slashes; of an unknown path only that it is unknown.
         model: The model asked, or None.
         rows: Rows of the request; 0 when it was refused before they were counted.
@@ -292,7 +293,7 @@ class Service:
         self.before: Callable[[Any], Any] | None = getattr(hooks, "before", None)
         self.after: Callable[[Any], Any] | None = getattr(hooks, "after", None)
         self.follower: Follower | None = None
-        self._table = (*ROUTES, PAGE) if http.get("page") else ROUTES
+        self._table = (PAGE, *ROUTES) if http.get("page") else ROUTES
         self._routes = self._expand(self._table)
 
     @property
@@ -333,7 +334,7 @@ class Service:
         if "%" in path:
             path = _unquoted(path)
         reply = self._reply(method, path, headers, body)
-        reply.method = method
+        reply.method = method if method in _METHODS else "(unknown)"
         if self.cors:
             from sls_ml_runtime.content import allow_origin
 
@@ -354,9 +355,8 @@ class Service:
             result: Its answer.
             most: So many rows are kept at most, evenly spread; 0 for all.
         """
-        if model.seen is not None:
+        if model.seen is not None and (rows := row_count(columns)):
             predictions = result.get("label") or result.get("value") or ()
-            rows = row_count(columns)
             step = -(-rows // most) if most else 1
             if step > 1:
                 from sls_ml_runtime import drift

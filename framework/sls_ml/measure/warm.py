@@ -33,15 +33,20 @@ class Asked:
         answer: What the function returned.
         cpu_milliseconds: Processor time that it took, until the function waits for the next event.
         peak_kb: The most resident memory that the process had so far.
-        log_bytes: What the function wrote to its log meanwhile.
+        log: What the function wrote to its log meanwhile.
         answer_bytes: Size of the answer, as Lambda counts it.
     """
 
     answer: Any
     cpu_milliseconds: float
     peak_kb: int
-    log_bytes: int
+    log: bytes
     answer_bytes: int
+
+    @property
+    def log_bytes(self) -> int:
+        """Size of what it wrote."""
+        return len(self.log)
 
 
 class Environment:
@@ -80,9 +85,14 @@ class Environment:
             answer=json.loads(body),
             cpu_milliseconds=(self._cpu - before) * 1000,
             peak_kb=peak_resident_kb(self._process.pid),
-            log_bytes=self._log.stat().st_size - written,
+            log=self._written_since(written),
             answer_bytes=len(body),
         )
+
+    def _written_since(self, size: int) -> bytes:
+        with self._log.open("rb") as log:
+            log.seek(size)
+            return log.read()
 
 
 @contextmanager

@@ -41,7 +41,11 @@ def openapi(call: Call) -> tuple[dict[str, str], bytes]:
 
 
 def page(call: Call) -> tuple[dict[str, str], bytes]:
-    """Answer GET / with the model page."""
+    """Answer GET / with the model page, where a browser asks."""
+    if "text/html" not in call.headers.get("accept", ""):
+        from sls_ml_runtime.dialects.kserve_v1 import live
+
+        return live(call)
     from sls_ml_runtime.page import render
 
     return render(call.service)

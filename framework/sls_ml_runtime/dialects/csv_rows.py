@@ -136,13 +136,16 @@ class _Refused(Exception):  # noqa: N818 - carries a refusal through csv's reade
         self.refusal = refusal
 
 
-def faults(records: Sequence[Record], names: Sequence[str], *, escaped: bool) -> dict[int, Refusal]:
+def faults(
+    records: Sequence[Record], names: Sequence[str], *, escaped: bool, header: bool = True
+) -> dict[int, Refusal]:
     """What is wrong with records before their cells are parsed: the number of cells, or their encoding.
 
     Args:
         records: Records of one chunk.
-        names: The header.
+        names: Names of the columns.
         escaped: `Records.escaped`; without it no cell needs to be looked at.
+        header: Whether there was a header; else the names are the model's.
 
     Returns:
         Position in `records` to refusal.
@@ -151,7 +154,7 @@ def faults(records: Sequence[Record], names: Sequence[str], *, escaped: bool) ->
     count = len(names)
     for position, record in enumerate(records):
         if len(record) != count:
-            message = f"the row has {len(record)} cells, the header {count}"
+            message = f"the row has {len(record)} cells, the {'header' if header else 'model'} {count}"
             found[position] = Refusal(422, "cell-count", message)
         elif escaped:
             for name, cell in zip(names, record, strict=True):

@@ -52,7 +52,8 @@ def read_csv(call: Call) -> tuple[dict[str, list[Any]], bool]:
         raise Refusal(422, "empty-body", "the body holds no rows")
     header = _has_header(call, records[0], inputs)
     names = records.pop(0) if header else list(inputs)
-    for row, fault in sorted(csv_rows.faults(records, names, escaped=source.escaped).items()):
+    found = csv_rows.faults(records, names, escaped=source.escaped, header=header)
+    for row, fault in sorted(found.items()):
         raise Refusal(fault.status, fault.code, fault.message, fault.field, row)
     rows: list[Any] = records
     table: dict[str, Any] = instances.read_matrix(rows, names)

@@ -40,6 +40,11 @@ def predict(call: Call) -> tuple[dict[str, str], bytes]:
     return {**_JSON}, write_json({key: predictions})
 
 
+def live(_: Call) -> tuple[dict[str, str], bytes]:
+    """Answer GET /, by which KServe's client asks whether a server lives."""
+    return {**_JSON}, write_json({"status": "alive"})
+
+
 def models(call: Call) -> tuple[dict[str, str], bytes]:
     """Answer GET /v1/models."""
     return {**_JSON}, write_json({"models": list(call.service.models)})
@@ -67,6 +72,7 @@ def refusal(refused: Refusal) -> tuple[int, dict[str, str], bytes]:
 
 
 OPERATIONS = {
+    "live": live,
     "models": models,
     "model": model,
     "predict": predict,

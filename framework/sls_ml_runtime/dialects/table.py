@@ -50,6 +50,7 @@ ROUTES: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
     ("GET", "/v2/models/*/versions/@", None, "inference_v2.model"),
     ("GET", "/v2/models/*/versions/@/ready", None, "inference_v2.model_ready"),
     ("POST", "/v2/models/*/versions/@/infer", TENSORS, "inference_v2.infer"),
+    ("GET", "/", None, "kserve_v1.live"),
     ("GET", "/v1/models", None, "kserve_v1.models"),
     ("GET", "/v1/models/*", None, "kserve_v1.model"),
     ("POST", "/v1/models/*:predict", JSON, "kserve_v1.predict"),
@@ -58,10 +59,13 @@ ROUTES: tuple[tuple[str, str, tuple[str, ...] | None, str], ...] = (
     ("POST", "/invocations", JSON, "invocations.invoke"),
     ("POST", "/invocations", CSV, "invocations.invoke_csv"),
     ("POST", "/invocations", LINES, "invocations.invoke_lines"),
+    ("POST", "/endpoints/*/invocations", JSON, "invocations.invoke"),
+    ("POST", "/endpoints/*/invocations", CSV, "invocations.invoke_csv"),
+    ("POST", "/endpoints/*/invocations", LINES, "invocations.invoke_lines"),
 )
 
 PAGE = ("GET", "/", None, "about.page")
-"""The route of the model page, where config.json asks for it."""
+"""The route of the model page, where config.json asks for it; comes before the other at this path."""
 
 
 def load(operation: str) -> tuple[Operation, WriteRefusal]:

@@ -35,7 +35,7 @@ def service_of(*names: str, engine: str = "auto", hooks: Any = None, **http: Any
     config = {
         "project": "samples",
         "function": "predict",
-        "models": {name: {} for name in names},
+        "models": {name: {"watched": True} for name in names},
         "http": {"max_rows": 1000, "max_body": 1 << 20, "page": False, "cors": []} | http,
         "runtime": {"version": "1.2.3", "digest": "0" * 64},
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import struct
 import zlib
@@ -14,24 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nasty_requests import BODIES, COMPRESSED, KEYS, MEDIA, POSTS, SECRET
 from sls_ml_runtime.errors import Refusal
 from sls_ml_runtime.metrics import Metrics
 from sls_ml_runtime.serve import Reply, Service
-
-SECRET = "s3cr3t-p4yl0ad"
-POSTS = (
-    "/predict", "/", "/models/species/predict", "/invocations", "/v1/models/species:predict",
-    "/v2/models/species/infer", "/v2/models/species",
-)  # fmt: skip
-MEDIA = (
-    "application/json", "text/csv", "text/csv; header=present", "text/csv; header=absent",
-    "application/jsonlines", "application/octet-stream",
-)  # fmt: skip
-KEYS = (
-    "rows", "columns", "instances", "inputs", "dataframe_split", "dataframe_records", "data", "params", "id",
-    "name", "shape", "datatype", "parameters", "binary_data_size", "outputs", "features", "island", "sex",
-    "bill_length_mm", "body_mass_g",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -55,78 +40,6 @@ def check(reply: Reply) -> Reply:
     if reply.headers.get("content-type") == "application/json" and "content-encoding" not in reply.headers:
         json.loads(reply.body, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     return reply
-
-
-def deep(depth: int) -> bytes:
-    return b"[" * depth + b"]" * depth
-
-
-def row(**values: Any) -> bytes:
-    return json.dumps({"rows": [values]}).encode()
-
-
-def v2(tensor: dict[str, Any]) -> bytes:
-    return json.dumps({"inputs": [{"name": "x", "shape": [1, 6], "datatype": "FP64"} | tensor]}).encode()
-
-
-BODIES = {
-    "nothing": b"",
-    "a blank": b" ",
-    "null": b"null",
-    "a number": b"1",
-    "a text": b'"x"',
-    "deep lists": deep(100_000),
-    "deep objects": b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
-    "half of deep lists": b"[" * 100_000,
-    "brackets in a text": b'{"island":"' + b"[" * 100_000 + b'"}',
-    "brackets behind a quote": b'"\\"' + b"[" * 100_000,
-    "many digits": b'{"rows":[{"bill_length_mm":' + b"9" * 200_000 + b"}]}",
-    "a huge number": row(bill_length_mm=10**400),
-    "a huge exponent": b'{"rows":[{"bill_length_mm":1e999999}]}',
-    "a tiny exponent": b'{"rows":[{"bill_length_mm":1e-999999}]}',
-    "NaN": b'{"rows":[{"bill_length_mm":NaN}]}',
-    "Infinity": b'[{"bill_length_mm":-Infinity}]',
-    "half a surrogate": b'{"rows":[{"island":"\\ud800"}]}',
-    "half a surrogate as a name": b'{"rows":[{"\\udfff":1}]}',
-    "half a surrogate as a column": b'{"columns":{"\\udfff":1}}',
-    "half a surrogate as an id": b'{"id":"\\ud800","inputs":[{"name":"\\ud801","shape":[1],'
-    b'"datatype":"BYTES","data":["\\ud802"]}],"outputs":[{"name":"\\ud803"}]}',
-    "half a surrogate in params": b'{"instances":[],"params":{"\\ud800":1}}',
-    "a zero character": row(island="\0"),
-    "broken UTF-8": b'{"rows":[{"island":"\xff"}]}',
-    "overlong UTF-8": b'"\xc0\xaf"',
-    "a BOM": b"\xef\xbb\xbf[]",
-    "UTF-16": "[]".encode("utf-16"),
-    "the same key twice": b'{"rows":[{"sex":"male","sex":1}],"rows":3}',
-    "a comment": b"[/* */]",
-    "a trailing comma": b"[{},]",
-    "two documents": b"{}{}",
-    "an empty name": row(**{"": 1}),
-    "a name of a method": row(__class__=1, __proto__=2),
-    "rows that are none": b'{"rows":[1,null,[],"x"]}',
-    "rows of lists": b'[[1,2,3,4,5,6],[1,2,3,4,5]]',
-    "many rows": b"[" + b"{}," * 50_000 + b"{}]",
-    "many names": json.dumps([{f"n{index}": 1 for index in range(20_000)}]).encode(),
-    "ragged columns": b'{"columns":{"island":["a"],"sex":[]}}',
-    "columns of columns": b'{"columns":{"columns":{"columns":[]}}}',
-    "a negative shape": v2({"shape": [-1, -6], "data": [1] * 6}),
-    "a huge shape": v2({"shape": [2**62, 2**62], "data": [1] * 6}),
-    "a shape of truth": v2({"shape": [True, 6], "data": [1] * 6}),
-    "a shape of floats": v2({"shape": [1.0, 6], "data": [1] * 6}),
-    "data of objects": v2({"data": [{}] * 6}),
-    "data of lists of lists": v2({"data": [[[1], 2, 3, 4, 5, 6]]}),
-    "no bytes for a size": v2({"parameters": {"binary_data_size": 48}}),
-    "a negative size": v2({"parameters": {"binary_data_size": -48}}),
-    "a datatype that is a list": v2({"datatype": [], "data": []}),
-    "half a number": v2({"datatype": "FP16", "data": [1e300] * 6}),
-    "a number out of its type": v2({"datatype": "UINT64", "data": [-1] * 6}),
-    "CSV with an open quote": b'island,sex\n"a',
-    "CSV with zero characters": b"island\n\0\n",
-    "CSV of commas": b"," * 200_000,
-    "CSV of quotes": b'"' * 200_001,
-    "CSV of lines": b"\r\n\n\r" * 10_000,
-    "CSV with other digits": "bill_length_mm\n\u0661\u0662\n".encode(),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -182,13 +95,7 @@ def test_no_path_breaks_a_request(species: Service, method: str, path: str) -> N
 @pytest.mark.parametrize(
     ("encoding", "body", "status"),
     [
-        ("gzip", gzip.compress(b"\0" * 300_000_000, 9, mtime=0)[:260_000], 413),
-        ("gzip", gzip.compress(gzip.compress(b"[]" * 1000, mtime=0), mtime=0), 400),
-        ("gzip", gzip.compress(b'{"rows":[]}', mtime=0)[:-1], 400),
-        ("gzip", gzip.compress(b'{"rows":[]}', mtime=0)[:5], 400),
-        ("gzip", b"", 400),
-        ("gzip", b"\x1f\x8b", 400),
-        ("gzip", gzip.compress(b'{"rows":[]}', mtime=0)[:-8] + b"\0" * 8, 400),
+        *(("gzip", *case) for case in COMPRESSED.values()),
         ("deflate", zlib.compress(b"\0" * 100_000_000, 9), 413),
         ("deflate", zlib.compress(b'{"rows":[]}')[:-1], 400),
         ("br", b"", 415),

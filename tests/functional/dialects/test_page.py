@@ -23,8 +23,17 @@ ANSWERED = "document.querySelector('#answer .main, #answer ul, #answer .error')"
 
 
 def test_is_there_only_when_asked_for(tumour: Service, ask: Callable[..., Any]) -> None:
-    # GIVEN a function without a page WHEN it is got THEN only POST is answered there
-    assert ask(tumour, "GET", "/").status == 405
+    # GIVEN a function without a page WHEN a browser gets it THEN it says that it lives, and no more
+    assert ask(tumour, "GET", "/", accept="text/html").json == {"status": "alive"}
+
+
+def test_is_for_browsers(built: SimpleNamespace, ask: Callable[..., Any]) -> None:
+    # GIVEN a function with a page WHEN a client asks whether it lives, as KServe's does THEN it is told so
+    service = built.service_of("species", page=True)
+    assert ask(service, "GET", "/", accept="*/*").json == {"status": "alive"}
+    assert (
+        ask(service, "GET", "/", accept="text/html,*/*;q=0.8").headers["content-type"].startswith("text/html")
+    )
 
 
 def test_lets_nothing_run_but_its_own(built: SimpleNamespace, ask: Callable[..., Any]) -> None:
@@ -52,7 +61,7 @@ def test_lets_nothing_run_but_its_own(built: SimpleNamespace, ask: Callable[...,
 def test_is_a_few_kilobytes(built: SimpleNamespace, ask: Callable[..., Any]) -> None:
     # GIVEN a page WHEN it is got compressed THEN it is small
     service = built.service_of("species", page=True)
-    assert len(ask(service, "GET", "/", accept_encoding="gzip").body) < 8_000
+    assert len(ask(service, "GET", "/", accept="text/html", accept_encoding="gzip").body) < 8_000
 
 
 def test_names_cannot_break_out_of_it(built: SimpleNamespace) -> None:

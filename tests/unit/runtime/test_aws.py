@@ -94,19 +94,32 @@ def test_a_models_own_answer_is_out_of_reach_over_http() -> None:
         assert aws.request(sent)[0] != RAW
 
 
+_ROOM = aws.MAX_RESPONSE - len('""')
+
+
 @pytest.mark.parametrize(
-    ("headers", "unit", "most"),
+    ("python", "headers", "unit", "most"),
     [
-        ({"content-type": "application/json"}, b'"', aws.MAX_RESPONSE // 2),
-        ({"content-type": "application/json"}, b"1", aws.MAX_RESPONSE),
-        ({"content-type": "application/json", "content-encoding": "gzip"}, b"1", aws.MAX_RESPONSE * 3 // 4),
-        ({"content-type": "application/octet-stream"}, b"\0", aws.MAX_RESPONSE * 3 // 4),
+        ("3.13", {"content-type": "application/json"}, b'"', _ROOM // 2),
+        ("3.13", {"content-type": "application/json"}, b"1", _ROOM),
+        ("3.13", {"content-type": "text/csv; charset=utf-8"}, b"\n", _ROOM // 2),
+        ("3.13", {"content-type": "application/json"}, "é".encode(), _ROOM // 2),
+        ("3.11", {"content-type": "application/json"}, "é".encode(), _ROOM // 6),
+        ("3.11", {"content-type": "application/json"}, "\N{GRINNING FACE}".encode(), _ROOM // 12),
+        (
+            "3.13",
+            {"content-type": "application/json", "content-encoding": "gzip"},
+            b"1",
+            aws.MAX_RESPONSE * 3 // 4,
+        ),
+        ("3.13", {"content-type": "application/octet-stream"}, b"\0", aws.MAX_RESPONSE * 3 // 4),
     ],
 )
 def test_refuses_an_answer_that_lambda_would_not_carry(
-    headers: dict[str, str], unit: bytes, most: int
+    monkeypatch: pytest.MonkeyPatch, python: str, headers: dict[str, str], unit: bytes, most: int
 ) -> None:
     # GIVEN an answer at Lambda's limit, as it travels WHEN it is checked THEN it passes
+    monkeypatch.setenv("AWS_EXECUTION_ENV", f"AWS_Lambda_python{python}")
     aws.check_answer(headers, unit * most)
 
     # AND a larger one does not, and the caller is told what to do

@@ -112,6 +112,14 @@ def test_few_rows_wait_for_more_or_for_a_minute(runtime: Any, capsys: pytest.Cap
     assert lines(capsys) == []
 
 
+def test_no_rows_are_nothing_to_count(runtime: Any) -> None:
+    # GIVEN a watched model WHEN it is asked for no rows THEN it answers with none
+    service = watched(runtime)
+    reply = service.respond("POST", "/predict", {}, b"[]")
+    assert (reply.status, reply.error, json.loads(reply.body)["label"]) == (200, None, [])
+    assert [model.seen for model in service.models.values()] == [[]]
+
+
 def test_a_model_that_is_not_watched_keeps_nothing(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:

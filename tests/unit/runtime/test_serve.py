@@ -267,7 +267,7 @@ def test_a_failing_hook_is_a_500_without_its_message(stored: Any, runtime: Simpl
     [
         (["https://a.example"], "https://a.example", "https://a.example"),
         (["https://a.example"], "https://b.example", None),
-        (["*"], "https://b.example", "https://b.example"),
+        (["*"], "https://b.example", "*"),
         ([], "https://a.example", None),
     ],
 )
