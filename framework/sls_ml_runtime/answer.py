@@ -38,7 +38,7 @@ def answer(manifest: Mapping[str, Any], digest: str, arrays: Arrays) -> dict[str
             values = [classes[position] for position in values]
         columns = output["columns"]
         if columns is not None:
-            values = [values[start : start + columns] for start in range(0, len(values), columns)]
+            values = list(map(list, zip(*[iter(values)] * columns, strict=True)))
         result[output["key"]] = values
     return result
 

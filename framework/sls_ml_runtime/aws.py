@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from sls_ml_runtime.artifact import Artifact
     from sls_ml_runtime.follow import Follower
-    from sls_ml_runtime.serve import Model
+    from sls_ml_runtime.model import Model
 
     ObjectEvent = tuple[str, str, str, str | None, int]
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from sls_ml_runtime.serve import Model, Seen
+    from sls_ml_runtime.model import Model, Seen
     from sls_ml_runtime.signature import Columns, Input
 
     Group = list[int]

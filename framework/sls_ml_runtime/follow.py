@@ -25,8 +25,8 @@ from sls_ml_runtime.artifact import open_folder
 from sls_ml_runtime.errors import ArtifactRefused, StoreError
 from sls_ml_runtime.fetch import fetch
 from sls_ml_runtime.metrics import write_failed_follow
+from sls_ml_runtime.model import Model
 from sls_ml_runtime.s3 import Bucket
-from sls_ml_runtime.serve import Model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from sls_ml_runtime.serve import Reply, Service
+    from sls_ml_runtime.call import Reply
+    from sls_ml_runtime.serve import Service
 
 _UNITS = {"latency": "Milliseconds", "init": "Milliseconds"}
 _FRAMES = 8

@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from sls_ml_runtime.serve import Model, Service
+    from sls_ml_runtime.model import Model
+    from sls_ml_runtime.serve import Service
 
     Schema = dict[str, Any]
 

@@ -101,7 +101,7 @@ class Scorer:
         if not kept:
             return [], refused
         result = self._model.predict(columns)
-        self._service.keep(self._model, columns, result)
+        self._service.keep(self._model, columns, result, most=0)
         self._service.count()
         if self._service.after is not None:
             result = self._service.after(result)

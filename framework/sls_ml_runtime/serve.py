@@ -13,15 +13,16 @@ from __future__ import annotations
 
 from time import perf_counter, time
 
-from sls_ml_runtime.answer import answer
-from sls_ml_runtime.dialects import rows as plain
-from sls_ml_runtime.dialects.table import PAGE, ROUTES, foreign, load, refusal_at
-from sls_ml_runtime.errors import HookError, Refusal
-from sls_ml_runtime.signature import Signature, row_count
+from sls_ml_runtime.call import Call, Reply
+from sls_ml_runtime.dialects.rows import CONTENT_TYPE
+from sls_ml_runtime.dialects.table import PAGE, ROUTES, load, refusal_at
+from sls_ml_runtime.errors import Refusal
+from sls_ml_runtime.model import Model
+from sls_ml_runtime.signature import row_count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
     from typing import Any
 
@@ -31,10 +32,7 @@ if TYPE_CHECKING:
     from sls_ml_runtime.follow import Follower
     from sls_ml_runtime.signature import Columns
 
-    Rows = Sequence[Mapping[str, Any]]
-    Table = Mapping[str, Sequence[Any]]
     Headers = Mapping[str, str]
-    Seen = tuple[Columns, Sequence[Any]]
     Routes = dict[str, dict[str, list["Route"]]]
 
 NO_LIMIT = 1 << 62
@@ -50,187 +48,6 @@ COUNTED_ROWS = 100
 COUNTED_SECONDS = 60
 """Answered rows are counted for the drift watch when there are so many, or after so long a time; of one
 request no more than that are."""
-
-
-class Model:
-    """A loaded model.
-
-    Attributes:
-        artifact: Its artifact.
-        engine: The engine that runs it.
-        signature: Its inputs, prepared for checking.
-        seen: Columns and predictions that are not yet counted; None of a model that is not watched for drift.
-    """
-
-    __slots__ = ("artifact", "engine", "seen", "signature")
-
-    def __init__(self, artifact: Artifact, engine: InferenceEngine, *, watched: bool = False) -> None:
-        self.artifact = artifact
-        self.engine = engine
-        self.signature = Signature(artifact.manifest)
-        self.seen: list[Seen] | None = [] if watched else None
-
-    def predict(self, columns: Columns) -> dict[str, Any]:
-        """The plain answer for checked columns."""
-        artifact = self.artifact
-        return answer(artifact.manifest, artifact.digest, self.engine.run(columns))
-
-    def columns(self, given: Rows | Table) -> Columns:
-        """Check rows, or a table, and turn them into columns.
-
-        Raises:
-            Refusal: 422, something is outside of the model's domain.
-        """
-        if isinstance(given, list):
-            return self.signature.columns_from_rows(given)
-        return self.signature.columns_from_table(given)  # type: ignore[arg-type]
-
-    def warm(self) -> None:
-        """Predict an example row, without hooks, so that the first request is warm.
-
-        Raises:
-            Refusal: The example does not fit its own signature.
-            EngineError: The engine fails on it.
-        """
-        example = plain.parse_json(plain.write_json(self.artifact.manifest["example"][:1]))
-        if example:
-            plain.write_json(self.predict(self.columns(example)))
-
-
-class Call:
-    """One request on its way to a model, as a dialect sees it.
-
-    Attributes:
-        service: The service that was asked.
-        model: The model that the path names; about a path that names none, the first.
-        headers: Headers with lower-case names.
-        body: The body, inflated.
-        rows: Rows of the request, known after `predict`.
-        refusal: Writes refusals in the dialect's form.
-    """
-
-    __slots__ = ("body", "headers", "model", "refusal", "rows", "service")
-
-    def __init__(
-        self, service: Service, model: Model, headers: Headers, body: bytes, refusal: WriteRefusal
-    ) -> None:
-        self.service = service
-        self.model = model
-        self.headers = headers
-        self.body = body
-        self.rows = 0
-        self.refusal = refusal
-
-    def choose(self, *offers: str) -> str:
-        """The one of these media types that the client likes best.
-
-        Raises:
-            Refusal: 406, it accepts none of them.
-        """
-        accepted = self.headers.get("accept")
-        if not accepted or accepted == "*/*" or accepted == offers[0]:
-            return offers[0]
-        from sls_ml_runtime.content import choose
-
-        chosen = choose(accepted, offers)
-        if chosen is None:
-            raise Refusal(406, "not-acceptable", f"the answer is {' or '.join(offers)}")
-        return chosen
-
-    def hand_over(self, document: dict[str, Any]) -> tuple[dict[str, str], bytes]:
-        """Let the dialect answer that a document of another form is written in."""
-        operation, self.refusal = load(foreign(document))
-        return operation(self)
-
-    def predict(self, given: list[dict[str, Any]] | dict[str, Any]) -> dict[str, Any]:
-        """Run the user's hooks and the model.
-
-        Args:
-            given: A list of rows, or a table: a dict of lists or arrays.
-
-        Returns:
-            The plain answer.
-
-        Raises:
-            Refusal: 413 or 422.
-        """
-        service = self.service
-        self.count(_count(given))
-        if service.before is not None:
-            given = service.before(given if isinstance(given, list) else _rows_of(given, self.rows))
-            if not isinstance(given, list):
-                raise HookError("before(rows) must return the rows")
-        return self.predict_columns(self.model.columns(given))
-
-    def count(self, rows: int) -> None:
-        """Note how many rows were sent.
-
-        Raises:
-            Refusal: 413, there are more than the function takes.
-        """
-        self.rows = rows
-        if rows > self.service.max_rows:
-            message = f"{rows} rows in one request; this function takes {self.service.max_rows}"
-            raise Refusal(413, "too-many-rows", message)
-
-    def predict_columns(self, columns: Columns) -> dict[str, Any]:
-        """Run the model on checked columns, and the user's hook after it; gives the plain answer."""
-        self.rows = row_count(columns)
-        result = self.model.predict(columns)
-        self.service.keep(self.model, columns, result, COUNTED_ROWS)
-        after = self.service.after
-        if after is None:
-            return result
-        result = after(result)
-        if not isinstance(result, dict):
-            raise HookError("after(result) must return a dict")
-        return result
-
-
-class Reply:
-    """The answer to one request, and what is worth counting about it.
-
-    Unpacks into ``status, headers, body``.
-
-    Attributes:
-        status: HTTP status.
-        headers: Response headers with lower-case names.
-        body: Response body; a server leaves it out when it answers HEAD.
-        method: The request's method; of one that HTTP does not have only that it is unknown.
-        path: The request's path with single slashes; of an unknown path only that it is unknown.
-        model: The model asked, or None.
-        rows: Rows of the request; 0 when it was refused before they were counted.
-        milliseconds: Time from `Service.respond` to the finished body.
-        refusal: Why there was no prediction, or None.
-        error: What failed when status is 500, or None.
-    """
-
-    __slots__ = (
-        "body",
-        "error",
-        "headers",
-        "method",
-        "milliseconds",
-        "model",
-        "path",
-        "refusal",
-        "rows",
-        "status",
-    )
-
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.method = self.path = ""
-        self.model: Model | None = None
-        self.rows = 0
-        self.milliseconds = 0.0
-        self.refusal: Refusal | None = None
-        self.error: Exception | None = None
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.status, self.headers, self.body))
 
 
 class Route:
@@ -346,7 +163,9 @@ class Service:
         reply.milliseconds = (perf_counter() - started) * 1000
         return reply
 
-    def keep(self, model: Model, columns: Columns, result: Mapping[str, Any], most: int = 0) -> None:
+    def keep(
+        self, model: Model, columns: Columns, result: Mapping[str, Any], most: int = COUNTED_ROWS
+    ) -> None:
         """Keep what was answered until it is counted, where the model is watched for drift.
 
         Args:
@@ -440,7 +259,7 @@ class Service:
             raise Refusal(404, "unknown-path", message)
         if method != "POST":
             return routes[0]
-        kind, _, parameters = (headers.get("content-type") or plain.CONTENT_TYPE).lower().partition(";")
+        kind, _, parameters = (headers.get("content-type") or CONTENT_TYPE).lower().partition(";")
         for route in routes:
             if route.media is not None and kind.strip() in route.media:
                 if "charset" in parameters and "utf-8" not in parameters and "utf8" not in parameters:
@@ -478,22 +297,3 @@ def _unquoted(path: str) -> str:
     from urllib.parse import unquote
 
     return unquote(path)
-
-
-def _count(given: list[dict[str, Any]] | dict[str, Any]) -> int:
-    if isinstance(given, list):
-        return len(given)
-    return max((len(values) for values in given.values()), default=0)
-
-
-def _rows_of(table: Mapping[str, Sequence[Any]], count: int) -> list[dict[str, Any]]:
-    """A table as rows, for hooks.
-
-    Raises:
-        Refusal: 422, the columns differ in length.
-    """
-    for name, values in table.items():
-        if len(values) != count:
-            message = f"{name} has {len(values)} values, another column {count}"
-            raise Refusal(422, "ragged-columns", message, name)
-    return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]

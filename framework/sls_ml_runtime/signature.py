@@ -11,6 +11,8 @@ from __future__ import annotations
 from array import array
 from itertools import chain, cycle
 from operator import ge, itemgetter, le
+from struct import error as StructError  # noqa: N812 - a class
+from struct import pack
 
 from sls_ml_runtime.errors import Refusal
 
@@ -157,8 +159,8 @@ class Signature:
         try:
             if not -_INFINITY < sum(values) < _INFINITY or (self._bounded and not self._are_inside(values)):
                 return None
-            return Matrix(array("d", values), len(self.inputs))
-        except OverflowError:
+            return Matrix(array("d", pack(f"{len(values)}d", *values)), len(self.inputs))
+        except (OverflowError, StructError):
             return None
 
     def _are_inside(self, values: Sequence[float]) -> bool:

@@ -6,7 +6,7 @@ from sls_ml_runtime.dialects.rows import CONTENT_TYPE, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sls_ml_runtime.serve import Call
+    from sls_ml_runtime.call import Call
 
 _JSON = {"content-type": CONTENT_TYPE}
 

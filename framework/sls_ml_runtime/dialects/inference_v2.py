@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sls_ml_runtime.serve import Call
+    from sls_ml_runtime.call import Call
 
 _JSON = {"content-type": CONTENT_TYPE}
 _LENGTH = "inference-header-content-length"

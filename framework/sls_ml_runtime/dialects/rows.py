@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sls_ml_runtime.serve import Call
+    from sls_ml_runtime.call import Call
 
     Rows = list[dict[str, Any]]
     Table = dict[str, list[Any]]
@@ -32,7 +32,9 @@ LARGE = 16 << 10
 
 _FOREIGN = {"inputs", "instances", "dataframe_split", "dataframe_records"}
 
-encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+encode = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+).encode
 _BRACKETS = b"[]{}"
 _NOT_BRACKETS = bytes(code for code in range(256) if code not in _BRACKETS)
 

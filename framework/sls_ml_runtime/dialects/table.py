@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from sls_ml_runtime.call import Call
     from sls_ml_runtime.errors import Refusal
-    from sls_ml_runtime.serve import Call
 
     Operation = Callable[[Call], tuple[dict[str, str], bytes]]
     WriteRefusal = Callable[[Refusal], tuple[int, dict[str, str], bytes]]

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasty_requests import BODIES, COMPRESSED, KEYS, MEDIA, POSTS, SECRET
+from sls_ml_runtime.call import Reply
 from sls_ml_runtime.errors import Refusal
 from sls_ml_runtime.metrics import Metrics
-from sls_ml_runtime.serve import Reply, Service
+from sls_ml_runtime.serve import Service
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ from sls_ml.intent.alarms import silent_seconds
 from sls_ml.intent.model import Place
 from sls_ml.provider.aws import render
 from sls_ml.spec.model import Alarms, Concurrency, Follow, Traffic
+from sls_ml_runtime.call import Reply
 from sls_ml_runtime.metrics import Metrics, write_failed_follow, write_failed_init
-from sls_ml_runtime.serve import Reply
 
 ROOT = Path(__file__).parents[3]
 

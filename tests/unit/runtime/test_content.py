@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from sls_ml_runtime import aws
+from sls_ml_runtime.call import Reply
 from sls_ml_runtime.content import accepts_gzip, choose
-from sls_ml_runtime.serve import COMPRESSED_FROM, Reply, Service
+from sls_ml_runtime.serve import COMPRESSED_FROM, Service
 
 MANY = json.dumps([{"age": 60 + row / 7, "income": row / 3} for row in range(40)]).encode()
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sls_ml_runtime.dialects import matrix
 from sls_ml_runtime.dialects import rows as plain
 from sls_ml_runtime.dialects.matrix import read_matrix
 
@@ -67,6 +68,11 @@ def test_reads_rows_of_numbers(wrapped: bool, order: list[int], separators: tupl
         '{"rows":[{"age":1,2,"income":"Größe":3}]}',
         '[{"age',
         '{"rows":',
+        '{"rows',
+        '{"rows":[{"age":1,"income":2,"Größe":3},,{"age":1,"income":2,"Größe":3}]}',
+        '{"rows":[{"age":1,"income":2,"Größe":3} {"age":1,"income":2,"Größe":3}]}',
+        '{"rows":[{"age":1,"income":2,"Größe":3},{ "age":1,"income":2,"Größe":3}]}',
+        '{"rows":[{"age":1,"age":2,"Größe":3}]}',
         f'{{"rows":[{{"age":1,"income":2,"Größe":{"9" * 5000}}}]}}',
         "",
     ],
@@ -82,6 +88,31 @@ def test_leaves_names_that_json_escapes_to_the_parser() -> None:
 
     # THEN nothing comes of it
     assert read_matrix(b'[{"a\\u0062":1,"c":2}]', names) is None
+
+
+def test_leaves_names_that_it_cannot_tell_apart_to_the_parser() -> None:
+    # GIVEN two inputs, one of them with a name that JSON escapes WHEN a row names the other one twice
+    # THEN nothing comes of it
+    assert read_matrix(b'[{"a":1,"a":2}]', ["a", "b\n"]) is None
+
+
+@pytest.mark.parametrize("part", ['{"a":', '{"a":1,"b":', '{"a":1,"b":2},{"a":1'])
+def test_looks_at_each_byte_once(part: str) -> None:
+    # GIVEN megabytes that begin like rows again and again
+    body = f"[{part * 400_000}".encode()
+
+    # WHEN they are read THEN nothing comes of it, and it does not take hours
+    assert read_matrix(body, ["a", "b"]) is None
+
+
+def test_learns_so_many_forms_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a client that writes each request in another way
+    monkeypatch.setattr(matrix, "_forms", {})
+    bodies = [f'[{{{" " * spaces}"a":1,"b":2}}]'.encode() for spaces in range(matrix.MAX_FORMS + 1)]
+
+    # WHEN they are read THEN the last one is left to the parser, and a known one is not
+    assert [read_matrix(body, ["a", "b"]) for body in bodies] == [[1, 2]] * matrix.MAX_FORMS + [None]
+    assert read_matrix(bodies[0], ["a", "b"]) == [1, 2]
 
 
 def test_leaves_a_number_in_place_of_a_name_to_the_parser() -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from sls_ml_runtime.artifact import open_folder
+from sls_ml_runtime.call import Reply
 from sls_ml_runtime.errors import HookError
-from sls_ml_runtime.serve import RAW, Reply, Service
+from sls_ml_runtime.serve import RAW, Service
 
 ROWS = b'{"rows":[{"age":60,"income":8},{"age":20,"income":1}]}'
 JSON = {"content-type": "application/json"}

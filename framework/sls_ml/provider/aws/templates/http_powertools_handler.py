@@ -30,7 +30,7 @@ import hooks
 if TYPE_CHECKING:
     from typing import Any
 
-    from sls_ml_runtime.serve import Reply
+    from sls_ml_runtime.call import Reply
 
 # Bundled models lie beside this file; others come from the store at SLS_ML_STORE. Either way a model whose
 # bytes are not what its digest says ends the start here, and is never served.
