@@ -6,24 +6,22 @@ buckets, queues and topics, of callers and of whoever deploys.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from uv import find_uv_bin
+import yaml
 
-from sls_ml.local.managed_runtime import cache_folder
+from sls_ml import deploy
+from sls_ml.conversion import locked
 from sls_ml.provider.aws.role_policies import flat
+from sls_ml.spec import read
+from validators import judge
 
-HERE = Path(__file__).parent / "validators"
+SAMPLES = Path(__file__).parents[2] / "samples"
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 ACCEPTED = {
@@ -61,38 +59,21 @@ REFERRED_BY_ARN = {
 
 
 @pytest.fixture(scope="module")
-def verdicts() -> dict[str, Any]:
-    """What the validators say, of all goldens at once."""
-    asked = {"templates": [str(file) for file in templates()], "policies": dict(policies())}
-    done = subprocess.run(
-        [installed() / "bin" / "python", HERE / "judge.py"],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "SAM_CLI_TELEMETRY": "0"},
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the validators say, of all goldens and samples at once."""
+    samples = [str(file) for file in rendered(tmp_path_factory.mktemp("rendered"))]
+    goldens = [str(file) for file in templates()]
+    return judge(templates=goldens + samples, policies=dict(policies()))
 
 
-def installed() -> Path:
-    """The validators' environment, made once for each set of pins."""
-    pins = HERE / "requirements.txt"
-    folder = cache_folder() / "validators" / hashlib.sha256(pins.read_bytes()).hexdigest()[:16]
-    if folder.exists():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent))
-    uv = find_uv_bin()
-    subprocess.run([uv, "venv", "--quiet", "--relocatable", "--python", "3.11", partial], check=True)
-    command = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", partial / "bin" / "python"]
-    subprocess.run([*command, "-r", pins], check=True)
-    try:
-        partial.rename(folder)
-    except OSError:  # another process was faster
-        shutil.rmtree(partial)
-    return folder
+def rendered(folder: Path) -> Iterator[Path]:
+    """The template of every sample, as the checked-in files give it for each of its stages on AWS."""
+    for spec in sorted(SAMPLES.glob("*/sls-ml.yaml")):
+        for stage in yaml.safe_load(spec.read_text()).get("stages", {}) or [None]:
+            project = read(spec, stage)
+            file = folder / f"{spec.parent.name}-{stage}.json"
+            file.write_text(deploy.draft(deploy.decide(project, locked(project))).template)
+            yield file
 
 
 def templates() -> list[Path]:
@@ -143,10 +124,10 @@ def filled(value: Any, resources: dict[str, Any]) -> Any:
 
 
 def test_sam_has_nothing_to_say(verdicts: dict[str, Any]) -> None:
-    # GIVEN the golden templates
+    # GIVEN the golden templates and those of the samples
     # THEN `sam validate --lint` finds each valid
     assert {path: said for path, said in verdicts["templates"].items() if said} == {}
-    assert len(verdicts["templates"]) == len(templates())
+    assert len(verdicts["templates"]) >= len(templates()) + len(list(SAMPLES.iterdir()))
 
 
 def test_parliament_says_nothing_new(verdicts: dict[str, Any]) -> None:

@@ -242,6 +242,11 @@ def _write_chalice_projects(
             deployment, function, packages[name], source=handlers / name, folder=folder / name
         )
         output.note(f"{name}: wrote the Chalice project {folder / name}")
+        left_out = ", ".join(projects.only_merged(deployment))
+        merged = f".chalice/merge-{deployment.stage}.json"
+        output.note(
+            f"{name}: {left_out}: in `chalice package --merge-template {merged}`, not in `chalice deploy`"
+        )
 
 
 def _artifact(artifact: Converted) -> dict[str, Any]:

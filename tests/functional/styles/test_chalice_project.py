@@ -17,11 +17,11 @@ import httpx
 import pytest
 from boto3 import Session
 from chalice.test import Client
-from moto.server import ThreadedMotoServer
-from tests.functional.styles.conftest import ROW, deployment, forget_modules, function, generate
+from tests.functional.styles.conftest import ROW, TESTS, deployment, forget_modules, function, generate
 
 from sls_ml.errors import UnsupportedError, UsageError
 from sls_ml.intent.model import Deployment, Function, ReadModel, WriteLogs
+from sls_ml.local import control
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import chalice
 from sls_ml.spec.model import Concurrency, Domain, Http, Secret, Throttle
@@ -55,11 +55,13 @@ def package(root: Path, **changed: Any) -> Package:
     return Package(**(values | changed))
 
 
-def write(folder: Path, what: Function, stage: str = "dev", **changed: Any) -> Path:
+def write(
+    folder: Path, what: Function, stage: str = "dev", deployed: Deployment | None = None, **changed: Any
+) -> Path:
     """Generate a function, and write its project below the folder."""
     root = generate(what, folder / f"generated-{stage}")
     project = folder / "project"
-    deployed = deployment(what, stage=stage)
+    deployed = deployed or deployment(what, stage=stage)
     chalice.write_project(deployed, what, package(root, **changed), source=root, folder=project)
     return project
 
@@ -173,32 +175,47 @@ def test_chalice_package_gives_a_template_that_holds_what_the_spec_says(project:
     assert "handler.py" not in names
 
 
-def test_chalice_deploy_makes_role_and_function_of_the_spec(project: Path) -> None:
-    # GIVEN what moto has of AWS: all but the import of a REST API whose document has no description
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    here = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_MAX_ATTEMPTS": "1"} | credentials
-    session = Session(*credentials.values(), region_name="eu-west-1")
+def test_what_chalice_deploys_answers(project: Path, tmp_path: Path) -> None:
+    # GIVEN the embedded cloud, which has all that Chalice wants but the import of a REST API of Swagger 2.0
+    cloud = control.up(tmp_path)
+    session = Session(cloud.access_key, cloud.secret_key, region_name=cloud.region)
+    here = {
+        "AWS_ACCESS_KEY_ID": cloud.access_key,
+        "AWS_SECRET_ACCESS_KEY": cloud.secret_key,
+        "AWS_DEFAULT_REGION": cloud.region,
+        "AWS_ENDPOINT_URL": cloud.url,
+        "AWS_MAX_ATTEMPTS": "1",
+    }
     try:
-        # WHEN the project is deployed
+        # WHEN the project is deployed, and called as the REST API would call it
         done = run(project, "deploy", "--stage", "dev", **here)
-        made = session.client("lambda", endpoint_url=here["AWS_ENDPOINT_URL"])
+        made = session.client("lambda", endpoint_url=cloud.url)
         settings = made.get_function_configuration(FunctionName="risk-predict-dev")
-        roles = session.client("iam", endpoint_url=here["AWS_ENDPOINT_URL"])
+        called = made.invoke(FunctionName="risk-predict-dev", Payload=json.dumps(rest_event("/predict")))
+        answer = json.load(called["Payload"])
+        roles = session.client("iam", endpoint_url=cloud.url)
         granted = roles.get_role_policy(
             RoleName=settings["Role"].rpartition("/")[2], PolicyName="risk-predict-dev-api_handler"
         )
     finally:
-        moto.stop()
-    # THEN it comes as far as that
+        control.down(tmp_path)
+    # THEN it comes as far as the REST API
     assert "ImportRestApi" in done.stderr
     # AND the function has the settings of the spec, and a role with exactly its policy
     assert (settings["Handler"], settings["MemorySize"], settings["Timeout"]) == ("app.app", 512, 10)
     assert settings["Environment"]["Variables"]["GREETING"] == "hello"
     written = json.loads((project / ".chalice" / "policy-dev.json").read_text("utf-8"))
     assert granted["PolicyDocument"] == written
+    # AND it predicts
+    assert answer["statusCode"] == 200, answer
+    assert json.loads(answer["body"])["model"] == "linear-1"
+
+
+def rest_event(path: str) -> dict[str, Any]:
+    """What API Gateway sends for a prediction."""
+    event: dict[str, Any] = json.loads((TESTS / "events" / "rest-post.json").read_text("utf-8"))
+    event["requestContext"] |= {"resourcePath": "/{a}", "path": f"/api{path}"}
+    return event | {"path": path, "pathParameters": {"a": path[1:]}, "resource": "/{a}", "body": PREDICTION}
 
 
 def test_routes_want_a_signature_unless_the_spec_says_public(

@@ -25,6 +25,7 @@ from sls_ml.errors import UnsupportedError, UsageError
 from sls_ml.intent.model import Deployment, Function, ReadModel, WriteLogs
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import iam, names
+from sls_ml.provider.aws.chalice_merge import merge_template
 from sls_ml.provider.aws.cloudformation import ACCOUNT, PARTITION, REGION
 from sls_ml.spec.model import Aws, Secret
 
@@ -85,7 +86,9 @@ def _write_settings(deployment: Deployment, function: Function, folder: Path) ->
     contents = {
         config: {"version": "2.0", "app_name": _app_name(deployment, function), "stages": stages},
         folder / f"policy-{stage}.json": policy(deployment, function),
-        folder / f"merge-{stage}.json": merge_template(deployment, function),
+        folder / f"merge-{stage}.json": merge_template(
+            deployment, function, _function_name(deployment, function)
+        ),
     }
     for path, content in contents.items():
         path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
@@ -136,20 +139,11 @@ def policy(deployment: Deployment, function: Function) -> dict[str, Any]:
     return {"Version": iam.POLICY_VERSION, "Statement": statements}
 
 
-def merge_template(deployment: Deployment, function: Function) -> dict[str, Any]:
-    """What `chalice package` leaves out: the function's name, which the policy relies on, and its log group.
-
-    Chalice 1.34 writes a log group by itself where ``log_retention_in_days`` is set, with a reference to a
-    resource that it has renamed; CloudFormation refuses that template.
-    """
-    name = _function_name(deployment, function)
-    log_group = {"LogGroupName": names.log_group_name(name), "RetentionInDays": function.log_retention}
-    return {
-        "Resources": {
-            "APIHandler": {"Properties": {"FunctionName": name}},
-            "APIHandlerLogGroup": {"Type": "AWS::Logs::LogGroup", "Properties": log_group},
-        }
-    }
+def only_merged(deployment: Deployment) -> Iterator[str]:
+    """What of the spec is in the template that is merged, and unknown to `chalice deploy`."""
+    yield "versions behind an alias, log retention, alarms, dashboard"
+    if deployment.rollout.canary is not None:
+        yield "rollout.canary"
 
 
 def _refuse(deployment: Deployment, function: Function, package: Package) -> None:
@@ -166,8 +160,6 @@ def _refuse(deployment: Deployment, function: Function, package: Package) -> Non
 def _problems(deployment: Deployment, function: Function, package: Package) -> Iterator[str]:
     if function.start != "plain":
         yield f"it has no start: {function.start}"
-    if deployment.rollout.canary is not None:
-        yield "it has no rollout.canary"
     if function.http is not None and function.http.auth not in {"iam", "public"}:
         yield f"the Blueprint has no http.auth: {function.http.auth}"
     if function.http is not None and function.http.throttle is not None:

@@ -34,7 +34,7 @@ _HANDLER = files("sls_ml.provider.aws") / "templates" / "pretraffic_handler.py"
 
 
 def shared(canary: Canary, stack: str) -> Iterator[tuple[str, Resource]]:
-    """What all functions of a stack share: the application, and steps where CodeDeploy has none like them."""
+    """What all functions of a stack share: the application, and the steps."""
     yield (
         APPLICATION,
         resource(
@@ -42,6 +42,11 @@ def shared(canary: Canary, stack: str) -> Iterator[tuple[str, Resource]]:
             {"ApplicationName": names.rollout_name(stack), "ComputePlatform": "Lambda"},
         ),
     )
+    yield from own_steps(canary)
+
+
+def own_steps(canary: Canary) -> Iterator[tuple[str, Resource]]:
+    """The steps of a canary, where CodeDeploy has none like them."""
     if (canary.percent, canary.minutes) not in _READY_MADE:
         yield (
             STEPS,
@@ -61,7 +66,8 @@ def shared(canary: Canary, stack: str) -> Iterator[tuple[str, Resource]]:
         )
 
 
-def _steps(canary: Canary) -> Value:
+def steps(canary: Canary) -> Value:
+    """The name of a canary's steps."""
     if (canary.percent, canary.minutes) in _READY_MADE:
         return f"CodeDeployDefault.LambdaCanary{canary.percent}Percent{canary.minutes}Minutes"
     return ref(STEPS)
@@ -121,7 +127,7 @@ def resources(
                         "DEPLOYMENT_STOP_ON_REQUEST",
                     ],
                 },
-                "DeploymentConfigName": _steps(canary),
+                "DeploymentConfigName": steps(canary),
                 "DeploymentGroupName": function.name,
                 "DeploymentStyle": {
                     "DeploymentOption": "WITH_TRAFFIC_CONTROL",
