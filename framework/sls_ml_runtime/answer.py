@@ -24,8 +24,9 @@ def answer(manifest: Mapping[str, Any], digest: str, arrays: Arrays) -> dict[str
 
     Returns:
         ``{"model", "digest", "classes"?, <key>: [...]}`` with the keys of the manifest's outputs: a flat
-        list with one entry per row, or a list of rows where the output has columns. A result that is not
-        finite is None, since JSON has no such number.
+        list with one entry per row, or a list of rows where the output has columns. Where a row has several
+        labels, `classes` has a list for each label, and so has each row of probabilities. A result that is
+        not finite is None, since JSON has no such number.
     """
     result: dict[str, Any] = {"model": manifest["name"], "digest": digest[:12]}
     classes = manifest.get("classes")
@@ -39,8 +40,16 @@ def answer(manifest: Mapping[str, Any], digest: str, arrays: Arrays) -> dict[str
         columns = output["columns"]
         if columns is not None:
             values = list(map(list, zip(*[iter(values)] * columns, strict=True)))
+            if output["key"] == "probability" and classes and type(classes[0]) is list:
+                values = [_by_label(row, classes) for row in values]
         result[output["key"]] = values
     return result
+
+
+def _by_label(row: list[Any], classes: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """A row's probabilities, those of each label in a list of their own."""
+    rest = iter(row)
+    return [[next(rest) for _ in each] for each in classes]
 
 
 def plain(dtype: str, flat: array[Any] | Sequence[str]) -> list[Any]:

@@ -146,12 +146,28 @@ def answer_schema(manifest: Mapping[str, Any]) -> Schema:
     if classes is not None:
         properties["classes"] = {"const": classes}
     for output in manifest["outputs"]:
-        value = _value(output, classes)
-        if output["columns"] is not None:
-            count = output["columns"]
-            value = {"type": "array", "items": value, "minItems": count, "maxItems": count}
+        count = output["columns"]
+        if classes and type(classes[0]) is list and output["key"] in {"label", "probability"}:
+            value = _of_labels(output["key"], classes)
+        elif count is not None:
+            value = _list_of(count, _value(output, classes))
+        else:
+            value = _value(output, classes)
         properties[output["key"]] = {"type": "array", "items": value, "description": "One entry per row."}
     return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _of_labels(key: str, classes: list[list[Any]]) -> Schema:
+    """One entry for each of several labels: its class, or the probabilities of its classes."""
+    if key == "label":
+        each = [{"enum": names} for names in classes]
+    else:
+        each = [_list_of(len(names), {"type": ["number", "null"]}) for names in classes]
+    return {"type": "array", "prefixItems": each, "minItems": len(each), "maxItems": len(each)}
+
+
+def _list_of(count: int, value: Schema) -> Schema:
+    return {"type": "array", "items": value, "minItems": count, "maxItems": count}
 
 
 def _field(field: Mapping[str, Any]) -> Schema:

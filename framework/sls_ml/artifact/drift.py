@@ -45,11 +45,12 @@ def reference_of(sample: Sample, answers: Mapping[str, np.ndarray[Any, Any]]) ->
 
 
 def _prediction(answers: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any] | None:
-    """Describe the labels, or the first value per row; a transformer has no prediction."""
+    """Describe the labels, or the values, the first of several per row; a transformer has no prediction."""
     import numpy as np
 
     if "label" in answers:
-        return _categories(plain_labels(answers["label"]), 0)
+        labels = answers["label"]
+        return _categories(plain_labels(labels.reshape(len(labels), -1)[:, 0]), 0)
     if "value" in answers:
         values = np.asarray(answers["value"], dtype=float)
         return _numbers(values.reshape(len(values), -1)[:, 0])

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sls_ml.artifact import structure
+from sls_ml.artifact import several, structure
 from sls_ml.artifact.exporters.graph_model import GraphModel
 from sls_ml.artifact.sample import Sample
 from sls_ml.errors import ModelError
@@ -26,13 +26,19 @@ class Original:
         model: The estimator, never changed.
         sample: Its sample.
         kind: The manifest's kind.
-        classes: The classes of a classifier as JSON values, else None.
+        classes: The classes of a classifier as JSON values, a list for each label where it predicts several,
+            else None.
     """
 
     model: Any
     sample: Sample
     kind: str
     classes: list[Any] | None
+
+    @property
+    def labels(self) -> list[list[Any]] | None:
+        """The classes of each label of a classifier that predicts several, else None."""
+        return self.classes if self.classes and isinstance(self.classes[0], list) else None
 
     def answers(self, frame: pd.DataFrame) -> Answers:
         """Give the model's answers by the manifest's output keys, one array of N or [N, C] each.
@@ -49,6 +55,8 @@ class Original:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             match self.kind:
+                case "classifier" if self.labels is not None:
+                    return self._several(rows)
                 case "classifier":
                     found = {"label": _flat(model.predict(rows))}
                     if hasattr(model, "predict_proba"):
@@ -66,6 +74,19 @@ class Original:
                 case _:
                     found = {"transformed": model.transform(rows)}
         return {key: _dense(value) for key, value in found.items()}
+
+    def _several(self, rows: Any) -> Answers:
+        model = structure.unwrapped(self.model)
+        last = _last(model)
+        found = {"label": several.labels(last, model.predict(rows))}
+        match several.scores_of(last):
+            case "predict_proba":
+                found["probability"] = several.probabilities(model.predict_proba(rows))
+            case "decision_function":
+                found["score"] = _dense(model.decision_function(rows))
+            case None:
+                pass
+        return found
 
     def accepts(self, frame: pd.DataFrame) -> bool:
         """Tell whether the model answers these rows without raising."""
@@ -130,9 +151,8 @@ def original(model: Any, sample: Sample) -> Original:
                 why="it has no classes_",
                 mend="fit the model before you convert it",
             )
-        if isinstance(raw, list):
-            raise _several_labels(model)
-        classes = [_json_class(value) for value in raw.tolist()]
+        each = several.classes_of(_last(model))
+        classes = _json_classes(raw) if each is None else [_json_classes(one) for one in each]
     judged = Original(model, sample, kind, classes)
     try:
         found = judged.answers(sample.frame.iloc[:1])
@@ -149,9 +169,19 @@ def original(model: Any, sample: Sample) -> Original:
             code="model-gives-texts",
             mend="convert the whole pipeline, or put an encoder of these texts behind it",
         )
-    if kind == "classifier" and found["label"].ndim != 1:
+    if kind == "classifier" and found["label"].ndim != (1 if judged.labels is None else 2):
         raise _several_labels(model)
     return judged
+
+
+def _last(model: Any) -> Any:
+    """The estimator that predicts: the last step, also where it is frozen."""
+    from sklearn.frozen import FrozenEstimator
+
+    last = structure.steps(model)[-1][1]
+    while isinstance(last, FrozenEstimator):
+        last = structure.steps(last.estimator)[-1][1]
+    return last
 
 
 def _gives_texts(values: np.ndarray[Any, Any]) -> bool:
@@ -161,14 +191,16 @@ def _gives_texts(values: np.ndarray[Any, Any]) -> bool:
 
 def _several_labels(model: Any) -> ModelError:
     return ModelError(
-        f"{structure.describe(model)} predicts several labels per row; an artifact holds one.",
+        f"{structure.describe(model)} predicts several labels per row in a form that is not known.",
         code="model-multi-output",
-        mend="convert one classifier per label",
+        mend="train one classifier for each label in a MultiOutputClassifier",
     )
 
 
-def _json_class(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _json_classes(classes: np.ndarray[Any, Any]) -> list[Any]:
+    return [
+        int(value) if isinstance(value, float) and value.is_integer() else value for value in classes.tolist()
+    ]
 
 
 def _flat(labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

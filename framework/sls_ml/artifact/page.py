@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sls_ml.artifact import manifest as manifests
+from sls_ml.artifact import several
 from sls_ml.artifact.extras import need
 from sls_ml.artifact.pictures import bars, density, scatter
 
@@ -216,7 +217,7 @@ def _answers(manifest: Mapping[str, Any]) -> str:
             f"<b>{escape(output['key'])}</b>",
             f"<code>{escape(output['dtype'])}</code>",
             "one for each row" if output["columns"] is None else f"{output['columns']} for each row",
-            escape(", ".join(map(str, classes[:20]))) if classes and output["key"] == "label" else "",
+            escape(several.told(classes, 20)) if classes and output["key"] == "label" else "",
             predicted if output["key"] in ("label", "value") else "",
         )
         for output in manifest["outputs"]

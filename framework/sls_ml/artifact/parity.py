@@ -142,7 +142,7 @@ def judge_engine(
     furthest: list[Difference] = []
     pairs: list[tuple[float, float]] = []
     tied = np.zeros(len(frame), dtype=bool)
-    free = _close_calls(expected, tolerance)
+    free = _close_calls(expected, tolerance, judge.labels)
     for output in manifest["outputs"]:
         key = output["key"]
         want, got = expected[key], arrays[output["tensor"]]
@@ -150,9 +150,11 @@ def judge_engine(
             raise EngineError(f"the output {key} has the shape {got.shape}, not {want.shape}")
         if key == "label":
             got = _labels(got, output, judge.classes)
-            labels = zip(plain_labels(want), got.tolist(), strict=True)
+            labels = zip(plain_labels(want.ravel()), got.tolist(), strict=True)
             differs = np.asarray([str(right) != str(said) for right, said in labels], dtype=bool)
-            errors = (differs & ~free).astype(float)
+            wrong_labels = differs.reshape(len(want), -1) & ~free
+            got = got.reshape(want.shape)
+            errors = wrong_labels.any(axis=1).astype(float)
             limit = 0.0
         else:
             got = got.reshape(want.shape)
@@ -217,21 +219,41 @@ def _errors(want: Array, got: Array, key: str) -> Array:
     return np.asarray(errors.max(axis=1, initial=0.0))
 
 
-def _close_calls(expected: Mapping[str, Array], tolerance: Tolerance) -> Array:
-    """Tell for each row whether its best two answers lie so close that either label is right."""
+def _close_calls(
+    expected: Mapping[str, Array], tolerance: Tolerance, labels: Sequence[Sequence[Any]] | None
+) -> Array:
+    """Tell for each row and label whether its best two answers lie so close that either label is right.
+
+    Returns:
+        ``[N, labels]``; ``[N, 1]`` for a classifier of one label.
+    """
     import numpy as np
 
     probability, score = expected.get("probability"), expected.get("score")
     rows = len(next(iter(expected.values())))
+    if probability is not None and labels is not None:
+        ends = np.cumsum([len(classes) for classes in labels])[:-1]
+        each = [_close(part, tolerance) for part in np.split(probability, ends, axis=1)]
+        return np.concatenate(each, axis=1)
     if probability is not None and probability.shape[1] > 1:
-        best = np.sort(probability, axis=1)
-        return np.asarray(best[:, -1] - best[:, -2] <= 2 * tolerance.probability)
-    if score is not None and score.ndim == 1:
-        return np.asarray(np.abs(score) <= tolerance.value)
+        return _close(probability, tolerance)
+    if score is not None and (score.ndim == 1 or labels is not None):
+        return np.asarray(np.abs(score.reshape(rows, -1)) <= tolerance.value)
     if score is not None and score.shape[1] > 1:
-        best = np.sort(score, axis=1)
-        return np.asarray(best[:, -1] - best[:, -2] <= 2 * tolerance.value * (1 + np.abs(best[:, -1])))
-    return np.zeros(rows, dtype=bool)
+        best = np.sort(score, axis=1)[:, -2:]
+        near = best[:, 1:] - best[:, :1] <= 2 * tolerance.value * (1 + np.abs(best[:, 1:]))
+        return np.asarray(near)
+    return np.zeros((rows, 1), dtype=bool)
+
+
+def _close(probability: Array, tolerance: Tolerance) -> Array:
+    """Tell for each row whether its two largest probabilities lie close, ``[N, 1]``."""
+    import numpy as np
+
+    if probability.shape[1] < 2:
+        return np.zeros((len(probability), 1), dtype=bool)
+    best = np.sort(probability, axis=1)[:, -2:]
+    return np.asarray(best[:, 1:] - best[:, :1] <= 2 * tolerance.probability)
 
 
 def _labels(got: Array, output: Mapping[str, Any], classes: list[Any] | None) -> Array:

@@ -7,7 +7,7 @@ tell apart, and a choice among the tied can give the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ def excused(model: Any, rows: Any, key: str, got: Array, classes: list[Any] | No
         rows: The rows, as the original takes them.
         key: The key of the answer.
         got: The graph's answers, ``[N]`` or ``[N, C]``.
-        classes: The classes of a classifier.
+        classes: The classes of a classifier, a list for each label where it predicts several.
     """
     import numpy as np
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -66,11 +66,25 @@ def excused(model: Any, rows: Any, key: str, got: Array, classes: list[Any] | No
         rows = step.transform(rows)
     if hasattr(rows, "toarray") or hasattr(last._fit_X, "toarray"):
         return nothing
-    places = {str(value): at for at, value in enumerate(classes or ())}
+    labels = classes if classes and isinstance(classes[0], list) else [classes or ()]
+    targets = np.asarray(last._y).reshape(len(last._fit_X), -1)
+    of_label: list[_Label] = []
+    if key in ("label", "probability"):
+        of_label = [_Label(names, column) for names, column in zip(labels, targets.T, strict=True)]
     found = []
     for row, answer in zip(np.asarray(rows, dtype=float), got, strict=True):
         tie = _tie(last, row)
-        found.append(tie is not None and _possible(last, tie, key, answer, places))
+        if tie is None:
+            found.append(False)
+        elif key == "label":
+            each = zip(of_label, np.ravel(answer), strict=True)
+            found.append(all(label.may_be(said, tie) for label, said in each))
+        elif key == "probability":
+            ends = np.cumsum([len(names) for names in labels])[:-1]
+            each = zip(of_label, np.split(np.ravel(answer), ends), strict=True)
+            found.append(all(_within(said, label.ballots, tie) for label, said in each))
+        else:
+            found.append(_within(answer, targets, tie))
     return np.asarray(found, dtype=bool)
 
 
@@ -104,23 +118,47 @@ def _tie(model: Any, row: Array) -> _Tie | None:
     return _Tie(sure, tied, seats, np.ones(len(sure)), 1.0)
 
 
-def _possible(model: Any, tie: _Tie, key: str, answer: Any, places: dict[str, int]) -> bool:
-    """Tell whether some choice among the tied gives this answer, by the bounds of what choices give."""
+class _Label:
+    """One label of a classifier: its classes, and for each known row a one at its class."""
+
+    def __init__(self, classes: Sequence[Any], known: Array) -> None:
+        import numpy as np
+
+        self._places = {str(value): at for at, value in enumerate(classes)}
+        self.ballots = (known[:, None] == np.arange(len(classes))).astype(float)
+
+    def may_be(self, label: Any, tie: _Tie) -> bool:
+        """Tell whether some choice among the tied gives this class the most votes."""
+        import numpy as np
+
+        low, high = _bounds(self.ballots, tie)
+        at = self._places.get(str(label))
+        return at is not None and bool((np.delete(low, at) <= high[at] + _SLACK).all())
+
+
+def _within(answer: Any, targets: Array, tie: _Tie) -> bool:
+    """Tell whether a mean of targets lies between those that choices among the tied give.
+
+    Args:
+        answer: The mean of each column.
+        targets: What the known rows give, ``[rows, columns]``.
+        tie: The neighbours.
+    """
     import numpy as np
 
-    targets = np.asarray(model._y).reshape(len(model._fit_X), -1)
-    if key in ("label", "probability"):
-        if targets.shape[1] != 1:
-            return False
-        targets = (targets == np.arange(len(places))).astype(float)
-    ordered = np.sort(targets[tie.tied], axis=0)
-    base = (targets[tie.sure] * tie.weights[:, None]).sum(axis=0)
-    low = base + tie.weight * ordered[: tie.seats].sum(axis=0)
-    high = base + tie.weight * ordered[len(ordered) - tie.seats :].sum(axis=0)
-    if key == "label":
-        at = places.get(str(answer))
-        return at is not None and bool((np.delete(low, at) <= high[at] + _SLACK).all())
+    low, high = _bounds(targets, tie)
     total = tie.weights.sum() + tie.weight * tie.seats
     value = np.asarray(answer, dtype=float).ravel()
     slack = _SLACK * (1.0 + np.abs(value))
     return bool(((value >= low / total - slack) & (value <= high / total + slack)).all())
+
+
+def _bounds(targets: Array, tie: _Tie) -> tuple[Array, Array]:
+    """The least and the largest sums of targets that choices among the tied give."""
+    import numpy as np
+
+    ordered = np.sort(targets[tie.tied], axis=0)
+    base = (targets[tie.sure] * tie.weights[:, None]).sum(axis=0)
+    low = base + tie.weight * ordered[: tie.seats].sum(axis=0)
+    high = base + tie.weight * ordered[len(ordered) - tie.seats :].sum(axis=0)
+    return low, high

@@ -297,7 +297,9 @@ def _show_artifact(output: Output, artifact: Artifact) -> None:
     output.say()
     output.table(("input", "dtype", "missing", "allowed"), (_input(entry) for entry in manifest["inputs"]))
     if manifest["classes"] is not None:
-        output.say(f"\nclasses: {', '.join(map(str, manifest['classes']))}")
+        from sls_ml.artifact.several import told as named
+
+        output.say(f"\nclasses: {named(manifest['classes'])}")
 
 
 def _place(engine: str, serving: Sequence[str]) -> str:

@@ -340,15 +340,26 @@ def _show_answer(output: Output, answer: dict[str, Any]) -> None:
     results = {
         key: answer[key] for key in ("label", "value", "score", "probability", "transformed") if key in answer
     }
-    classes = answer.get("classes") or []
+    several = bool(answer.get("classes")) and isinstance(answer["classes"][0], list)
     columns: list[str] = []
     for key in results:
-        columns += [f"p({name})" for name in classes] if key == "probability" else [key]
+        columns += _shares(answer["classes"]) if key == "probability" else [key]
     rows = []
     for cells in zip(*results.values(), strict=True):
         row: list[str] = []
         for key, cell in zip(results, cells, strict=True):
-            row += [f"{share:.6f}" for share in cell] if key == "probability" else [str(cell)]
+            if key == "probability":
+                shares = [share for each in cell for share in each] if several else cell
+                row += [f"{share:.6f}" for share in shares]
+            else:
+                row.append(", ".join(map(str, cell)) if several and key == "label" else str(cell))
         rows.append(row)
     output.table(columns, rows)
     output.say(f"{answer['model']} {answer['digest']}")
+
+
+def _shares(classes: list[Any]) -> list[str]:
+    """The columns of probabilities: p(class), or of several labels p0(class), p1(class) ..."""
+    if classes and isinstance(classes[0], list):
+        return [f"p{at}({name})" for at, each in enumerate(classes) for name in each]
+    return [f"p({name})" for name in classes]

@@ -17,9 +17,11 @@ class Prediction:
     Attributes:
         model: Name of the model.
         digest: First 12 hex digits of the artifact's digest.
-        classes: The classes, in the order of the columns of `probability`.
-        label: A class per row; of an outlier detector 1 or -1.
-        probability: Rows of probabilities, one per class.
+        classes: The classes, in the order of the columns of `probability`; where a row has several labels, a
+            list of classes per label.
+        label: A class per row, or a list of classes where it has several labels; of an outlier detector 1 or
+            -1.
+        probability: Rows of probabilities, one per class; of several labels, a list per label.
         value: A number per row, or a list of numbers where the model has several outputs.
         score: The score of an outlier detector.
         transformed: A list of numbers per row.
@@ -30,7 +32,7 @@ class Prediction:
     digest: str
     classes: list[Any] | None = None
     label: list[Any] | None = None
-    probability: list[list[float]] | None = None
+    probability: list[list[Any]] | None = None
     value: list[Any] | None = None
     score: list[float] | None = None
     transformed: list[list[float]] | None = None
@@ -48,12 +50,23 @@ class Prediction:
             if not values or not isinstance(values[0], list):
                 columns[key] = values
                 continue
+            if values[0] and isinstance(values[0][0], list):
+                columns |= self._of_labels(values)
+                continue
             width = len(values[0])
             names = self.classes if key == "probability" and self.classes else range(width)
             for position, name in enumerate(names):
-                column = key if width == 1 and key != "probability" else f"{key}_{name}"
-                columns[column] = [row[position] for row in values]
+                alone = width == 1 and key != "probability"
+                columns[key if alone else f"{key}_{name}"] = [row[position] for row in values]
         return pd.DataFrame(columns | {name: list(values) for name, values in self._extra_columns(columns)})
+
+    def _of_labels(self, rows: Sequence[Sequence[Sequence[float]]]) -> dict[str, list[Any]]:
+        """The probabilities of several labels, named probability_<label>_<class>."""
+        return {
+            f"probability_{at}_{name}": [row[at][place] for row in rows]
+            for at, names in enumerate(self.classes or ())
+            for place, name in enumerate(names)
+        }
 
     def _extra_columns(self, columns: Mapping[str, list[Any]]) -> Iterable[tuple[str, list[Any]]]:
         rows = len(next(iter(columns.values()), []))

@@ -31,7 +31,11 @@ def _row(manifest: Mapping[str, Any]) -> int:
 
 
 def _values(manifest: Mapping[str, Any], output: Mapping[str, Any]) -> int:
-    if output["key"] == "label" and manifest.get("classes"):
-        return max(len(json.dumps(each, ensure_ascii=False).encode()) + 1 for each in manifest["classes"])
+    classes = manifest.get("classes")
+    if output["key"] == "label" and classes:
+        labels = classes if isinstance(classes[0], list) else [classes]
+        return sum(
+            max(len(json.dumps(name, ensure_ascii=False).encode()) + 1 for name in names) for names in labels
+        )
     each = TEXT_BYTES if output["dtype"] == "string" else NUMBER_BYTES
     return each * (output["columns"] or 1)

@@ -188,12 +188,15 @@ def write_record(record: Record) -> str:
 
 
 def output_columns(manifest: Mapping[str, Any]) -> list[str]:
-    """Names of the columns that a model adds: label, probability_<class>, value or value_0, value_1 ..."""
+    """Names of the columns that a model adds: label, probability_<class>, value or value_0, value_1 ...
+
+    Where a row has several labels: label_0, label_1 ..., probability_0_<class> ...
+    """
     names: list[str] = []
     for output in _ordered(manifest):
         key, count = output["key"], output["columns"]
         if key == "probability":
-            names += [f"{key}_{label}" for label in manifest["classes"]]
+            names += _of_classes(manifest["classes"])
         elif count is None or count == 1:
             names.append(key)
         else:
@@ -208,9 +211,18 @@ def columns_of_answer(manifest: Mapping[str, Any], answer: Mapping[str, Any]) ->
         given = answer[output["key"]]
         if output["columns"] is None:
             columns.append(given)
+        elif given and given[0] and type(given[0][0]) is list:
+            for label in zip(*given, strict=True):
+                columns.extend(zip(*label, strict=True))
         else:
             columns.extend([row[position] for row in given] for position in range(output["columns"]))
     return columns
+
+
+def _of_classes(classes: Sequence[Any]) -> list[str]:
+    if classes and type(classes[0]) is list:
+        return [f"probability_{at}_{name}" for at, each in enumerate(classes) for name in each]
+    return [f"probability_{name}" for name in classes]
 
 
 def _ordered(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:

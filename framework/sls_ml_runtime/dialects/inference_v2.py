@@ -177,6 +177,8 @@ def _output(name: str, values: Any, call: Call) -> tuple[dict[str, Any], list[An
     given = next((output for output in manifest["outputs"] if output["key"] == name), None)
     columns = given["columns"] if given else None
     if columns is not None or (values and isinstance(values[0], list)):
+        if values and values[0] and type(values[0][0]) is list:  # the probabilities of several labels
+            values = [[share for each in row for share in each] for row in values]
         shape.append(len(values[0]) if values else columns or 0)
         values = [value for row in values for value in row]
     if given is not None and call.service.after is None:

@@ -16,8 +16,10 @@ import pytest
 import skops.io
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import ClassifierChain
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -29,6 +31,14 @@ Matrix = np.ndarray[Any, Any]
 
 class Own(LogisticRegression):
     """A type that skops does not know."""
+
+
+class Both(LogisticRegression):
+    """A classifier that gives two labels and says the classes of one."""
+
+    def predict(self, rows: Matrix) -> Matrix:
+        """Give the same label twice."""
+        return np.column_stack([super().predict(rows)] * 2)
 
 
 class Doubled(TransformerMixin, BaseEstimator):
@@ -230,11 +240,33 @@ def test_mixed_texts_and_numbers_in_one_column(credit: Any, people: pd.DataFrame
 
 
 def test_several_labels_per_row(numbers: Matrix) -> None:
-    # GIVEN a classifier of two labels
-    model = RandomForestClassifier(3).fit(numbers, numbers[:, :2] > 0)
+    # GIVEN a classifier of the user's own that gives two labels and says the classes of one
+    model = Both().fit(numbers, numbers[:, 0] > 0)
     # WHEN it is converted
-    # THEN it is refused
-    refusal(ModelError, "model-multi-output", model, numbers)
+    # THEN it is refused, with the way out
+    assert "MultiOutputClassifier" in str(refusal(ModelError, "model-multi-output", model, numbers).mend)
+
+
+def test_several_labels_that_have_no_converter(numbers: Matrix) -> None:
+    # GIVEN a stack of classifiers for two labels
+    labels = (numbers[:, :2] > 0).astype(int)
+    parts = [("near", KNeighborsClassifier()), ("trees", RandomForestClassifier(3))]
+    model = StackingClassifier(parts, KNeighborsClassifier(), cv=2).fit(numbers, labels)
+    # WHEN it is converted
+    # THEN it is refused by name, with the way out
+    error = refusal(ModelError, "model-unsupported", model, numbers)
+    assert "StackingClassifier cannot be converted to ONNX: it predicts several labels" in error.what
+    assert "MultiOutputClassifier" in str(error.mend)
+
+
+def test_a_chain_over_logarithms(numbers: Matrix) -> None:
+    # GIVEN a chain whose classifiers see the logarithms of each other's probabilities
+    labels = (numbers[:, :2] > 0).astype(int)
+    model = ClassifierChain(LogisticRegression(), chain_method="predict_log_proba").fit(numbers, labels)
+    # WHEN it is converted
+    # THEN it is refused before it is tried, with the way out
+    error = refusal(ModelError, "model-unsupported", model, numbers)
+    assert error.mend == "use chain_method='predict_proba'"
 
 
 def test_a_step_without_a_converter_is_named(numbers: Matrix) -> None:

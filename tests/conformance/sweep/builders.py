@@ -17,7 +17,8 @@ class Recipe:
     Attributes:
         estimator: Name of the class.
         data: Key of `DATA`.
-        target: ``two``, ``three``, ``value``, ``counts``, ``pair`` (two values) or ``none``.
+        target: ``two``, ``three``, ``value``, ``counts``, ``pair`` (two values),
+            ``labels`` (two of 0 and 1), ``names`` (two of texts) or ``none``.
         build: Gives the unfitted estimator from its class.
         note: What the trial is about, where the class is tried more than once.
     """

@@ -141,6 +141,9 @@ def target(kind: str, x: Array, seed: int) -> Array | None:
         "value": lambda: 100 * base,
         "counts": lambda: np.exp(base),
         "labels": lambda: (np.c_[base, -base + 0.3] > 0).astype(np.int64),
+        "names": lambda: np.c_[
+            np.array(["a", "b", "c"])[np.digitize(base, [-0.5, 0.5])], np.where(base > 0.1, "yes", "no")
+        ],
         "pair": lambda: np.c_[base, base**2],
     }
     return made[kind]() if kind in made else None

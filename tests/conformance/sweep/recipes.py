@@ -89,8 +89,25 @@ CLASSIFIERS = [
     ),
     *tried("ClassifierChain MultiOutputClassifier", "numbers", "labels", around(linear)),
     *tried(
-        "RandomForestClassifier KNeighborsClassifier MLPClassifier", "numbers", "labels", note="two labels"
+        """
+        DecisionTreeClassifier DummyClassifier ExtraTreeClassifier ExtraTreesClassifier MLPClassifier
+        RandomForestClassifier RidgeClassifier RidgeClassifierCV
+        """,
+        "numbers",
+        "labels",
+        note="two labels",
     ),
+    *tried("KNeighborsClassifier", "reals", "labels", note="two labels"),
+    *tried("MultiOutputClassifier", "holed", "labels", around(forest), "forests, missing values"),
+    *tried("MultiOutputClassifier", "numbers", "names", around(svm), "texts, without probabilities"),
+    *tried("RandomForestClassifier", "holed", "names", note="three and two texts, missing values"),
+    *tried("KNeighborsClassifier", "reals", "names", given(weights="distance"), "three and two texts"),
+    *tried("ClassifierChain", "numbers", "labels", around(forest, order=[1, 0], cv=3), "forests, reversed"),
+    *tried("ClassifierChain", "numbers", "labels", around(svm), "support vector machines"),
+    *tried(
+        "ClassifierChain", "numbers", "labels", around(linear, chain_method="predict_proba"), "by probability"
+    ),
+    *tried("OneVsRestClassifier", "numbers", "labels", around(svm), "two labels by scores"),
     *tried("TunedThresholdClassifierCV", "numbers", "two", around(linear)),
     *tried("FixedThresholdClassifier", "numbers", "two", around(forest, threshold=0.3)),
     *tried("OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier", "numbers", "three", around(linear)),

@@ -18,7 +18,7 @@ from sklearn.base import is_classifier, is_outlier_detector
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import all_estimators
 
-from sls_ml.artifact import build
+from sls_ml.artifact import build, several
 from sls_ml.artifact.converters import check
 from sls_ml.errors import ParityError, SlsMlError
 
@@ -82,6 +82,8 @@ def _converted(recipe: Recipe, model: Any, x: Array, fresh: Array, expected: lis
         return Outcome(recipe, "refused", refusal.what, refusal.mend or "")
     except Exception as error:  # noqa: BLE001 - the table tells what failed
         return Outcome(recipe, "error", f"{type(error).__name__}: {error}"[:150].replace("\n", " "))
+    if answer.get("classes") and isinstance(answer["classes"][0], list) and "probability" in answer:
+        answer["probability"] = [[share for each in row for share in each] for row in answer["probability"]]
     found = [
         np.asarray(answer[key])
         for key in ("label", "value", "probability", "score", "transformed")
@@ -101,6 +103,15 @@ def answers(model: Any, rows: Array) -> list[Array]:
     """What the original answers: labels and scores, values, or transformed rows."""
     if isinstance(model, SelectorMixin):
         return [model.transform(rows)]
+    labels = model.predict(rows) if is_classifier(model) else np.empty(0)
+    if labels.ndim == 2:
+        asked = several.scores_of(model)
+        said = None if asked is None else getattr(model, asked)(rows)
+        said = several.probabilities(said) if asked == "predict_proba" else said
+        return [
+            labels if labels.dtype.kind in "OUS" else labels.astype(np.int64),
+            *([] if said is None else [said]),
+        ]
     scores = next(
         (getattr(model, m)(rows) for m in ("predict_proba", "decision_function") if hasattr(model, m)), None
     )

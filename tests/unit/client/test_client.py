@@ -222,6 +222,18 @@ def test_what_hooks_add_is_kept(serve: Serve, client: MakeClient) -> None:
             Prediction("m", "d", classes=["no", "yes"], label=["no"], probability=[[0.9, 0.1]]),
             {"label": ["no"], "probability_no": [0.9], "probability_yes": [0.1]},
         ),
+        (
+            Prediction(
+                "m", "d", classes=[["no", "yes"], [7]], label=[["no", 7]], probability=[[[0.9, 0.1], [1.0]]]
+            ),
+            {
+                "label_0": ["no"],
+                "label_1": [7],
+                "probability_0_no": [0.9],
+                "probability_0_yes": [0.1],
+                "probability_1_7": [1.0],
+            },
+        ),
     ],
 )
 def test_results_as_a_frame_have_the_names_of_a_batch(

@@ -38,9 +38,9 @@ def function(manifest: dict[str, Any], http: Http | None) -> Function:
     )
 
 
-def manifest(**output: Any) -> dict[str, Any]:
+def manifest(of: list[Any] | None = None, **output: Any) -> dict[str, Any]:
     return {
-        "classes": ["no", "yes"],
+        "classes": of or ["no", "yes"],
         "outputs": [{"tensor": "t", "columns": None, "dtype": "float64", **output}],
     }
 
@@ -49,6 +49,7 @@ def manifest(**output: Any) -> dict[str, Any]:
     ("output", "row"),
     [
         ({"key": "label"}, len('"yes",')),
+        ({"key": "label", "columns": 2, "of": [["no", "yes"], [1, 20]]}, len('"yes",') + len("20,")),
         ({"key": "value"}, 20),
         ({"key": "probability", "columns": 3}, 60),
         ({"key": "transformed", "columns": 10_000, "dtype": "float32"}, 200_000),

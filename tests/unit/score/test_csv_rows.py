@@ -103,3 +103,16 @@ def test_the_plain_answer_becomes_named_columns(
     manifest = {"outputs": outputs, "classes": [False, True]}
     assert csv_rows.output_columns(manifest) == names
     assert csv_rows.columns_of_answer(manifest, answer) == columns
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_several_labels_become_named_columns(rows: int) -> None:
+    # GIVEN a model of two labels, the second of which has one class alone
+    outputs = [{"key": "label", "columns": 2}, {"key": "probability", "columns": 3}]
+    manifest = {"outputs": outputs, "classes": [["no", "yes"], [7]]}
+    answer = {"label": [["yes", 7]] * rows, "probability": [[[0.25, 0.75], [1.0]]] * rows}
+    # THEN each label has a column, and each class of each label
+    names = ["label_0", "label_1", "probability_0_no", "probability_0_yes", "probability_1_7"]
+    assert csv_rows.output_columns(manifest) == names
+    columns = [list(column) for column in csv_rows.columns_of_answer(manifest, answer)]
+    assert columns == [[value] * rows for value in ("yes", 7, 0.25, 0.75, 1.0)]

@@ -28,6 +28,7 @@ from sls_ml.artifact.converters import (  # noqa: F401
     linear,
     meta,
     mixtures,
+    multioutput,
     nearest_imputer,
     neighbors,
     neural,

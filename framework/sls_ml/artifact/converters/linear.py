@@ -38,6 +38,7 @@ from sklearn.linear_model import (
 )
 from sklearn.svm import LinearSVC, LinearSVR
 
+from sls_ml.artifact import several
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.registry import converter
 
@@ -91,8 +92,10 @@ def linear_regressor(model: Any, x: Tensor, _: Graph) -> Tensor:
 
 @converter(LinearSVC, RidgeClassifier, RidgeClassifierCV)
 def without_probabilities(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-    """Label and score."""
+    """Label and score, or those of each label that a row has or has not."""
     decision = scores(model, x)
+    if several.classes_of(model) is not None:
+        return (decision > 0.0).cast("int64"), decision
     return label(model, decision, graph), decision
 
 

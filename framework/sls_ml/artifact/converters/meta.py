@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_regressor
+from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
@@ -17,7 +17,6 @@ from sklearn.multiclass import (
     OutputCodeClassifier,
     _ConstantPredictor,
 )
-from sklearn.multioutput import RegressorChain
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
@@ -27,10 +26,12 @@ from sklearn.preprocessing import (
 )
 from sklearn.semi_supervised import SelfTrainingClassifier
 
+from sls_ml.artifact import several
 from sls_ml.artifact.converters.categories import positions
 from sls_ml.artifact.converters.functions import elementwise
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.kernels import by_votes, squared_distances
+from sls_ml.artifact.converters.labels import of_second, picked
 from sls_ml.artifact.converters.registry import converter, forwards
 from sls_ml.errors import ModelError
 
@@ -48,7 +49,7 @@ def dummy_regressor(model: DummyRegressor, inputs: list[Tensor], graph: Graph) -
 
 @converter(DummyClassifier, columns=True)
 def dummy_classifier(model: DummyClassifier, inputs: list[Tensor], graph: Graph) -> tuple[Tensor, Tensor]:
-    """The same class for every row."""
+    """The same class for every row, or the same for each of several labels."""
     if model.strategy in {"stratified", "uniform"}:
         raise ModelError(
             f"DummyClassifier(strategy={model.strategy!r}) answers at random",
@@ -56,16 +57,19 @@ def dummy_classifier(model: DummyClassifier, inputs: list[Tensor], graph: Graph)
             where="DummyClassifier",
             mend="use strategy='prior' or 'most_frequent'",
         )
-    shares = np.zeros(len(model.classes_))
-    if model.strategy == "constant":
-        chosen = int(np.flatnonzero(model.classes_ == model.constant)[0])
-    else:
-        chosen = int(np.argmax(model.class_prior_))
-    shares[chosen] = 1.0
-    if model.strategy == "prior":
-        shares = model.class_prior_
-    place = graph.repeated([chosen], _any_number(inputs, graph)).cast("int64").reshape(-1)
-    return graph.pick(model.classes_, place), graph.repeated(shares, _any_number(inputs, graph))
+    labels = several.classes_of(model)
+    each = [model.classes_] if labels is None else labels
+    priors = [model.class_prior_] if labels is None else model.class_prior_
+    constants = np.ravel(model.constant) if model.strategy == "constant" else [None] * len(each)
+    chosen, shares = [], []
+    for classes, prior, constant in zip(each, priors, constants, strict=True):
+        place = int(np.argmax(prior) if constant is None else np.flatnonzero(classes == constant)[0])
+        chosen.append(place)
+        shares.append(prior if model.strategy == "prior" else np.eye(len(classes))[place])
+    rows = _any_number(inputs, graph)
+    places = [graph.repeated([place], rows).cast("int64").reshape(-1) for place in chosen]
+    label = graph.pick(model.classes_, places[0]) if labels is None else picked(graph, labels, places)
+    return label, graph.repeated(np.concatenate(shares), rows)
 
 
 def _any_number(inputs: list[Tensor], graph: Graph) -> Tensor:
@@ -109,17 +113,6 @@ def _scaled(value: Tensor, scale: Any, shift: Any) -> Tensor:
     return value * np.asarray(scale, dtype=np.float64).reshape(1, -1) + np.asarray(shift).reshape(1, -1)
 
 
-@converter(RegressorChain)
-def regressor_chain(model: RegressorChain, x: Tensor, graph: Graph) -> Tensor:
-    """Each regressor sees the features and the answers of those before it."""
-    answers: list[Tensor] = []
-    for estimator in model.estimators_:
-        answers.append(graph.apply(estimator, graph.concat([x, *answers]))[0].cast("float64"))
-    for answer in answers:
-        answer.width = 1
-    return graph.concat(answers).columns(np.argsort(model.order_).tolist())
-
-
 @converter(OneVsOneClassifier)
 def one_vs_one_classifier(model: OneVsOneClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
     """Votes of all pairs of classes, ties broken by how sure they are."""
@@ -138,6 +131,8 @@ def one_vs_one_classifier(model: OneVsOneClassifier, x: Tensor, graph: Graph) ->
 def one_vs_rest_classifier(model: OneVsRestClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, ...]:
     """The class whose own classifier is surest; the last of equals, as in scikit-learn."""
     scores = graph.concat([_binary_score(e, x, graph) for e in model.estimators_])
+    if model.multilabel_:
+        return _indicated(model, scores, x, graph)
     if len(model.classes_) == 2:
         limit = 0.0 if hasattr(model.estimators_[0], "decision_function") else 0.5
         place = (scores > limit).cast("int64").reshape(-1)
@@ -154,6 +149,21 @@ def one_vs_rest_classifier(model: OneVsRestClassifier, x: Tensor, graph: Graph) 
         total = graph.total(sure)
         sure = sure / graph.where(graph.equal(total, 0.0), 1.0, total)
     return label, sure, scores
+
+
+def _indicated(model: OneVsRestClassifier, scores: Tensor, x: Tensor, graph: Graph) -> tuple[Tensor, ...]:
+    """Labels that a row has or has not, each by its own classifier."""
+    first = model.estimators_[0]
+    limit = 0.0 if hasattr(first, "decision_function") and is_classifier(first) else 0.5
+    label = (scores > limit).cast("int64")
+    match several.scores_of(model):
+        case "predict_proba":
+            sure = graph.concat([_second_probability(e, x, graph) for e in model.estimators_])
+            return label, of_second(graph, sure)
+        case "decision_function":
+            return label, scores
+        case _:
+            return (label,)
 
 
 def _second_probability(estimator: Any, x: Tensor, graph: Graph) -> Tensor:

@@ -13,8 +13,10 @@ from sklearn.neighbors import (
     NearestCentroid,
 )
 
+from sls_ml.artifact import several
 from sls_ml.artifact.converters.graph import Graph, Tensor
 from sls_ml.artifact.converters.kernels import dense, squared_distances
+from sls_ml.artifact.converters.labels import picked
 from sls_ml.artifact.converters.registry import converter
 
 Array = npt.NDArray[Any]
@@ -102,16 +104,25 @@ def k_neighbors_regressor(model: KNeighborsRegressor, x: Tensor, graph: Graph) -
 
 @converter(KNeighborsClassifier, when=euclidean)
 def k_neighbors_classifier(model: KNeighborsClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-    """The neighbours' votes."""
+    """The neighbours' votes, on each label where there are several."""
     distances, found = _nearest(model, x, graph)
     weights = _weights(model, distances, graph)
-    neighbours = graph.pick(np.asarray(model._y, dtype=np.int64).ravel(), found)
-    columns = []
-    for number in range(len(model.classes_)):
-        votes = graph.equal(neighbours, np.asarray(number)).cast("float64")
-        columns.append(graph.total(votes if weights is None else votes * weights))
-    votes = graph.concat(columns)
-    return graph.pick(model.classes_, graph.argmax(votes)), votes / graph.total(votes)
+    labels = several.classes_of(model)
+    classes = [model.classes_] if labels is None else labels
+    known = np.asarray(model._y, dtype=np.int64).reshape(-1, len(classes))
+    ballots = []
+    for each, numbers in zip(classes, known.T, strict=True):
+        neighbours = graph.pick(numbers, found)
+        columns = []
+        for number in range(len(each)):
+            votes = graph.equal(neighbours, np.asarray(number)).cast("float64")
+            columns.append(graph.total(votes if weights is None else votes * weights))
+        ballots.append(graph.concat(columns))
+    shares = graph.concat([votes / graph.total(votes) for votes in ballots])
+    places = [graph.argmax(votes) for votes in ballots]
+    if labels is None:
+        return graph.pick(model.classes_, places[0]), shares
+    return picked(graph, labels, places), shares
 
 
 @converter(NearestCentroid, when=lambda model: model.metric == "euclidean")

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+from sls_ml.artifact import several
 from sls_ml.artifact.converters.graph import Graph, Tensor
+from sls_ml.artifact.converters.labels import of_second
 from sls_ml.artifact.converters.registry import converter
 
 _ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid", "exp": "Exp"}
@@ -21,8 +23,11 @@ def mlp_regressor(model: MLPRegressor, x: Tensor, graph: Graph) -> Tensor:
 
 @converter(MLPClassifier)
 def mlp_classifier(model: MLPClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-    """Softmax over the classes, or the probability of the second of two."""
+    """Softmax over the classes, or the probability of the second of two, or that of each label."""
     raw = _layers(model, x, graph)
+    if several.classes_of(model) is not None:
+        sure = graph.op("Sigmoid", raw)
+        return (sure > 0.5).cast("int64"), of_second(graph, sure)
     if len(model.classes_) > 2:
         probabilities = graph.op("Softmax", raw, axis=1)
         return graph.pick(model.classes_, graph.argmax(probabilities)), probabilities

@@ -10,9 +10,11 @@ from skl2onnx._supported_operators import sklearn_operator_name_map
 from sklearn.base import is_classifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectorMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
-from sls_ml.artifact import structure
+from sls_ml.artifact import several, structure
 from sls_ml.artifact.converters import words
 from sls_ml.artifact.converters.functions import known
 from sls_ml.artifact.converters.kernels import KERNELS
@@ -42,9 +44,18 @@ _DICTS = (
     "use OneHotEncoder in a ColumnTransformer on the columns",
 )
 _LABELS = (
-    "it predicts several labels at once",
-    "train one classifier for each label and deploy them as models of one function",
+    "it predicts several labels at once, which this estimator does in a form of its own",
+    "fit a MultiOutputClassifier with one such classifier for each label",
 )
+_SEVERAL = frozenset(
+    (
+        *("ClassifierChain", "DecisionTreeClassifier", "DummyClassifier", "ExtraTreeClassifier"),
+        *("ExtraTreesClassifier", "KNeighborsClassifier", "MLPClassifier", "MultiOutputClassifier"),
+        *("OneVsRestClassifier", "RandomForestClassifier", "RidgeClassifier", "RidgeClassifierCV"),
+        *("CatBoostClassifier", "XGBClassifier", "XGBRFClassifier"),
+    )
+)
+"""Classifiers whose converters know several labels."""
 _CHI2 = ("its kernel map has no ONNX form here", "use Nystroem or RBFSampler")
 
 _REFUSED: dict[str, tuple[str, str]] = {
@@ -84,7 +95,6 @@ _REFUSED: dict[str, tuple[str, str]] = {
         _NEIGHBOURHOOD,
     ),
     **dict.fromkeys(("DictVectorizer", "FeatureHasher", "HashingVectorizer"), _DICTS),
-    **dict.fromkeys(("ClassifierChain", "MultiOutputClassifier"), _LABELS),
     **dict.fromkeys(("AdditiveChi2Sampler", "PolynomialCountSketch", "SkewedChi2Sampler"), _CHI2),
 }
 
@@ -94,7 +104,7 @@ _SKL2ONNX = frozenset(
         *("FeatureUnion", "GammaRegressor", "GaussianNB", "GaussianProcessRegressor"),
         *("GaussianRandomProjection", "IncrementalPCA", "KMeans", "KernelPCA", "LogisticRegression"),
         *("LogisticRegressionCV", "MaxAbsScaler", "MinMaxScaler", "MiniBatchKMeans"),
-        *("MultiOutputRegressor", "MultinomialNB", "NeighborhoodComponentsAnalysis", "PCA"),
+        *("MultinomialNB", "NeighborhoodComponentsAnalysis", "PCA"),
         *("PassiveAggressiveClassifier", "Perceptron", "Pipeline", "PoissonRegressor"),
         *("RANSACRegressor", "RobustScaler", "SGDClassifier", "StandardScaler", "TruncatedSVD"),
         *("TweedieRegressor",),
@@ -170,22 +180,25 @@ def _predicting_selector(part: Any) -> tuple[str, str] | None:
 
 
 def _several_labels(part: Any) -> tuple[str, str] | None:
-    if not is_classifier(part) or isinstance(part, SelectorMixin):
+    if not is_classifier(part) or isinstance(part, (BaseSearchCV, FrozenEstimator, Pipeline, SelectorMixin)):
         return None
-    several = isinstance(getattr(part, "classes_", None), list) or bool(getattr(part, "multilabel_", False))
-    several = several or (
-        type(part).__name__ == "MLPClassifier"
-        and hasattr(part, "_label_binarizer")  # else the pattern of a wrapper's parts
-        and part._label_binarizer.y_type_ == "multilabel-indicator"
-    )
-    return _LABELS if several else None
+    if several.classes_of(part) is None:
+        return None
+    if getattr(part, "chain_method_", "") == "predict_log_proba":
+        return (
+            "logarithms of small probabilities have other digits in a graph",
+            "use chain_method='predict_proba'",
+        )
+    if type(part).__name__ not in _SEVERAL:
+        return _LABELS
+    return None
 
 
 def _fractional_classes(part: Any) -> tuple[str, str] | None:
-    classes = getattr(part, "classes_", None)
-    if not is_classifier(part) or not isinstance(classes, np.ndarray) or classes.dtype.kind != "f":
+    if not is_classifier(part) or not isinstance(getattr(part, "classes_", None), (list, np.ndarray)):
         return None
-    if (classes == np.round(classes)).all():
+    labels = several.classes_of(part) or [part.classes_]
+    if all(each.dtype.kind != "f" or (each == np.round(each)).all() for each in labels):
         return None
     return "its classes are numbers that are not whole", "train it on whole numbers or texts as classes"
 

@@ -15,7 +15,9 @@ from sklearn.base import ClusterMixin, is_classifier, is_outlier_detector
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 
+from sls_ml.artifact import several
 from sls_ml.artifact.converters.graph import Graph, Kind, Tensor, declared, kind_of
+from sls_ml.artifact.converters.labels import kind_of_labels
 
 Outputs = Tensor | tuple[Tensor, ...]
 _C = TypeVar("_C", bound=Callable[..., Outputs])
@@ -127,15 +129,17 @@ def _register(
         graph = Graph(scope, container)
         tensors = [Tensor(graph, v.full_name, kind_of(v.type), _width(v)) for v in operator.inputs]
         fed = tensors if columns else graph.concat([t.cast("float64") for t in tensors])
-        result = function(operator.raw_operator, fed, graph)
+        fitted = operator.raw_operator
+        result = function(fitted, fed, graph)
         found = result if isinstance(result, tuple) else (result,)
         if len(found) == 3:
             label, probabilities, decision = found
-            raw = container.get_options(operator.raw_operator, {"raw_scores": False})["raw_scores"]
+            raw = container.get_options(fitted, {"raw_scores": False})["raw_scores"]
             found = (label, decision if raw else probabilities)
         for variable, tensor in zip(operator.outputs, found, strict=True):
             kind = kind_of(variable.type)
-            one_dimension = len(found) > 1 and variable is operator.outputs[0]
+            one_label = len(found) > 1 and not (is_classifier(fitted) and several.classes_of(fitted))
+            one_dimension = one_label and variable is operator.outputs[0]
             variable.set_type(declared(kind, [None] if one_dimension else [None, tensor.width]))
             container.add_node(
                 "Identity", tensor.cast(kind).name, variable.full_name, name=graph.name("result")
@@ -183,6 +187,9 @@ def _output_kinds(model: Any, inputs: Sequence[Any], output: Kind) -> list[tuple
     if isinstance(model, SelectorMixin):
         return [("variable", "float64")]
     if is_classifier(model):
+        if (labels := several.classes_of(model)) is not None:
+            found: list[tuple[str, Kind]] = [("label", kind_of_labels(labels))]
+            return [*found, ("scores", "float64")] if several.scores_of(model) else found
         kind = "string" if model.classes_.dtype.kind in "OUS" else "int64"
         scores = "probabilities" if hasattr(model, "predict_proba") else "scores"
         return [("label", kind), (scores, "float64")]

@@ -25,9 +25,11 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
+from sls_ml.artifact import several
 from sls_ml.artifact.converters.encoders import NOWHERE, one_hot
 from sls_ml.artifact.converters.ensembles import Floats, Trees, reached, rounded_down, summed, summed_rows
 from sls_ml.artifact.converters.graph import Graph, Tensor
+from sls_ml.artifact.converters.labels import picked
 from sls_ml.artifact.converters.registry import converter
 
 
@@ -106,6 +108,8 @@ def _forest_classifier(
     model: Any, estimators: Sequence[Any], x: Tensor, graph: Graph
 ) -> tuple[Tensor, Tensor]:
     """Sums the shares over the trees and divides once, as scikit-learn does: equal votes stay equal."""
+    if (labels := several.classes_of(model)) is not None:
+        return _labels_of_forest(labels, estimators, x, graph)
     trees = trees_of(estimators)
     classes = trees.value.shape[1]
     if classes == 2:
@@ -114,6 +118,22 @@ def _forest_classifier(
     else:
         votes = summed_rows(graph, x.cast("float32"), trees)
     return graph.pick(model.classes_, graph.argmax(votes)), votes / len(estimators)
+
+
+def _labels_of_forest(
+    labels: Sequence[Any], estimators: Sequence[Any], x: Tensor, graph: Graph
+) -> tuple[Tensor, Tensor]:
+    """The shares of each label's classes lie side by side in the leaves, padded to as many for each label."""
+    shares = [
+        np.concatenate([e.tree_.value[:, at, : len(each)] for at, each in enumerate(labels)], axis=1)
+        for e in estimators
+    ]
+    votes = summed_rows(graph, x.cast("float32"), trees_of(estimators, shares))
+    places, first = [], 0
+    for each in labels:
+        places.append(graph.argmax(votes.columns(range(first, first + len(each)))))
+        first += len(each)
+    return picked(graph, labels, places), votes / len(estimators)
 
 
 @converter(GradientBoostingRegressor)

@@ -13,6 +13,7 @@ import numpy as np
 
 from sls_ml.artifact.converters import Graph, Tensor, converter
 from sls_ml.artifact.converters.ensembles import Trees
+from sls_ml.artifact.converters.labels import of_second
 from sls_ml.artifact.converters.trees import summed_columns
 from sls_ml.errors import ModelError
 
@@ -30,6 +31,7 @@ _IDENTITY = (
     "Quantile",
     "RMSE",
 )
+_INDICATORS = ("MultiCrossEntropy", "MultiLogloss")
 _EXPONENT = ("LogLinQuantile", "Poisson", "Tweedie")
 
 
@@ -64,6 +66,12 @@ def categories(model: Any) -> dict[int, list[Any]]:  # noqa: ARG001
     return {}
 
 
+def labels(model: Any) -> int:
+    """As `Library.labels`."""
+    several = str(model.get_all_params().get("loss_function")) in _INDICATORS
+    return len(model.classes_) if several else 0
+
+
 def splits(model: Any) -> list[tuple[int, float]]:
     """As `Library.splits`."""
     features = _model_of(model)["features_info"]["float_features"]
@@ -86,7 +94,7 @@ def regressor(model: Any, x: Tensor, graph: Graph) -> Tensor:
 
 @converter(catboost.CatBoostClassifier)
 def classifier(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-    """Sigmoid for two classes, softmax for more, sigmoids for one against all."""
+    """Sigmoid for two classes, softmax for more, sigmoids for one against all and for several labels."""
     document = _model_of(model)
     raw = _raw(model, document, x, graph)
     match _loss(document):
@@ -98,6 +106,8 @@ def classifier(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
             return graph.pick(model.classes_, graph.argmax(raw)), graph.op("Softmax", raw, axis=1)
         case "MultiClassOneVsAll":
             return graph.pick(model.classes_, graph.argmax(raw)), graph.op("Sigmoid", raw)
+        case name if name in _INDICATORS:
+            return (raw > 0.0).cast("int64"), of_second(graph, graph.op("Sigmoid", raw))
         case name:
             raise _refusal(model, f"the loss {name!r}")
 

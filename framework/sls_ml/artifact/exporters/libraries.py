@@ -32,6 +32,9 @@ class Library(Protocol):
     def categories(self, model: Any) -> Mapping[int, Sequence[Any]]:
         """Known values of the model's own categorical columns, by position."""
 
+    def labels(self, model: Any) -> int:
+        """The number of labels of a classifier trained on an indicator matrix, 0 for other models."""
+
     def splits(self, model: Any) -> list[tuple[int, float]]:
         """Column and threshold of the trees' splits."""
 

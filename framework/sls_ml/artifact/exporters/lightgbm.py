@@ -117,6 +117,11 @@ def categories(model: Any) -> dict[int, list[Any]]:
     return _categories(model, _Text(_booster(model)))
 
 
+def labels(model: Any) -> int:  # noqa: ARG001
+    """As `Library.labels`: LightGBM has none of several labels."""
+    return 0
+
+
 def splits(model: Any) -> list[tuple[int, float]]:
     """As `Library.splits`."""
     found = []

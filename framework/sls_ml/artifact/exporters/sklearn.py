@@ -279,8 +279,9 @@ def outputs_of(model: Any, expected: Mapping[str, Any]) -> list[dict[str, Any]]:
         tensor = value
         if key == "score" and want.ndim == 1 and _width(value) != 1:
             tensor = _last_column(model, value)
-        # Booleans have no labels in ONNX: the graph gives their positions.
-        positions = {"positions": True} if key == "label" and want.dtype.kind == "b" else {}
+        # skl2onnx has no labels that are truth values: its graphs give their positions.
+        truth = key == "label" and want.ndim == 1 and want.dtype.kind == "b"
+        positions = {"positions": True} if truth else {}
         outputs.append(
             {
                 **positions,

@@ -19,6 +19,7 @@ import xgboost
 from sls_ml.artifact.converters import Graph, Tensor, converter
 from sls_ml.artifact.converters.categories import positions, split_columns
 from sls_ml.artifact.converters.ensembles import Floats, Trees, summed
+from sls_ml.artifact.converters.labels import of_second
 from sls_ml.errors import ModelError
 
 NAME = "XGBoost"
@@ -82,6 +83,15 @@ def categories(model: Any) -> dict[int, list[Any]]:
     return _categories(_model_of(model.get_booster()))
 
 
+def labels(model: Any) -> int:
+    """As `Library.labels`."""
+    if not isinstance(model, xgboost.XGBClassifier):
+        return 0
+    config = json.loads(model.get_booster().save_config())
+    targets = int(config["learner"]["learner_model_param"]["num_target"])
+    return targets if targets > 1 else 0
+
+
 def splits(model: Any) -> list[tuple[int, float]]:
     """As `Library.splits`."""
     found = []
@@ -121,6 +131,10 @@ def classifier(model: Any, inputs: list[Tensor], graph: Graph) -> tuple[Tensor, 
     if name in ("multi:softmax", "multi:softprob"):
         return graph.pick(model.classes_, graph.argmax(margin)), graph.op("Softmax", margin, axis=1)
     above = margin > 0.0
+    if labels(model):
+        if name != "binary:logistic":
+            raise _refusal(model, f"the objective {name!r} for several labels")
+        return above.cast("int64"), of_second(graph, graph.op("Sigmoid", margin))
     if name == "binary:hinge":
         second = above.cast("float64")
     elif name == "binary:logistic":

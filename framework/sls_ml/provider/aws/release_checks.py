@@ -100,7 +100,13 @@ def _close_calls(answers: Mapping[str, Sequence[Any]], tolerance: Tolerance) -> 
     given = answers.get("probability") or answers.get("score") or [None] * len(answers["label"])
     near = tolerance.probability if "probability" in answers else tolerance.value
     relative = "probability" not in answers
-    return [_close(row, near, relative=relative) for row in given]
+    several = any(isinstance(label, list) for label in answers["label"])
+    return [
+        any(_close(one, near, relative=relative) for one in row or ())
+        if several
+        else _close(row, near, relative=relative)
+        for row in given
+    ]
 
 
 def _close(row: Any, near: float, *, relative: bool) -> bool:
