@@ -102,7 +102,7 @@ class Output:
                     continue
                 self._line(step)
         if work and counts["done"]:
-            self.note(f"{counts['done']} {work} in {time.monotonic() - begun:.1f} s")
+            self.note(f"{_counted(counts['done'], work)} in {time.monotonic() - begun:.1f} s")
 
     def _line(self, step: Progress) -> None:
         if self.json:
@@ -147,6 +147,12 @@ def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -
         blank = " " * (width - cell_len(cell))
         padded.append(blank + cell if numeric else cell + blank)
     return _GAP.join(padded).rstrip()
+
+
+def _counted(number: int, things: str) -> str:
+    """``2 uploads``, ``1 upload``: of several words the first is counted."""
+    first, _, rest = things.partition(" ")
+    return " ".join(filter(None, (str(number), first.removesuffix("s") if number == 1 else first, rest)))
 
 
 def _short(subject: str) -> str:

@@ -256,8 +256,12 @@ def rollback(
     chosen = _chosen(function, version, found)
     live = next((each.version for each in found if each.live), None)
     output.follow(deployer.rollback(chosen))
-    output.document({"function": function, "version": chosen.version, "from": live})
-    output.say(f"{function} serves version {chosen.version} again (was {live})")
+    now = next(
+        (each.version for each in deployer.releases() if each.function == function and each.live), None
+    )
+    output.document({"function": function, "version": chosen.version, "from": live, "live": now})
+    renamed = f", published anew as {now}" if now != chosen.version else ""
+    output.say(f"{function} serves version {chosen.version} again{renamed} (was {live})")
 
 
 def _chosen(function: str, version: str | None, found: list[Release]) -> Release:

@@ -206,15 +206,16 @@ def test_a_release_is_taken_back(copy: Copy) -> None:
     assert [each["live"] for each in before] == [True, False]
     # WHEN the newer is taken back
     done = run(folder, "rollback", "predict", *LOCAL, "--json")
-    # THEN the older answers
+    # THEN the older answers, under the number that its package has now
+    after = run(folder, "releases", "predict", *LOCAL, "--json").document["releases"]
     assert done.document == {
         "function": "predict",
         "version": before[1]["version"],
         "from": before[0]["version"],
+        "live": next(each["version"] for each in after if each["live"]),
     }
     assert "late" not in run(folder, "invoke", "predict", "--sample", "1", *LOCAL, "--json").document
     # THEN one version is live and is what the stack says, though another has the same code
-    after = run(folder, "releases", "predict", *LOCAL, "--json").document["releases"]
     assert [(each["version"], each["deployed"]) for each in after if each["live"] or each["deployed"]] == [
         (after[0]["version"], True)
     ]

@@ -36,7 +36,7 @@ def test_counted_work_writes_failures_and_a_sum() -> None:
     # THEN only the failure has a line of its own, and the result's stream is empty
     first, last = progress.getvalue().splitlines()
     assert first == "  ✗ Role  the name is taken"
-    assert last.startswith("  1 resources in ")
+    assert last.startswith("  1 resource in ")
     assert result.getvalue() == ""
 
 

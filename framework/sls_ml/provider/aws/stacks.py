@@ -343,7 +343,7 @@ def _stale(stack: str) -> ApplyError:
         code="plan-stale",
         where=f"stack {stack}",
         why="another deploy was planned or carried out in the meantime",
-        mend="plan again",
+        mend="run the same command again",
     )
 
 
