@@ -268,11 +268,11 @@ BATCH_CHARTS = (
 def charts(batch: Batch | None, models: tuple[ModelRef, ...] = ()) -> tuple[Chart, ...]:
     """What the dashboard shows of a function and its models."""
     fixed = HTTP_CHARTS if batch is None else BATCH_CHARTS
-    inputs = tuple(measure for model in models if model.watched for measure in _of_inputs(model))
+    inputs = tuple(measure for model in models if model.watched for measure in of_inputs(model))
     return (*fixed, Chart("Inputs", inputs)) if inputs else fixed
 
 
-def _of_inputs(model: ModelRef) -> Iterator[Measure]:
+def of_inputs(model: ModelRef) -> Iterator[Measure]:
     """What sls_ml_runtime/drift.py counts of a watched model, where its inputs give cause."""
     inputs, entries = model.manifest["inputs"], model.manifest["drift"]["features"]
     if any(field["nullable"] for field in inputs):

@@ -15,8 +15,6 @@ from sls_ml.spec.rate import MONTH
 
 StartKind = Literal["plain", "snapstart", "provisioned"]
 
-METRICS = 7
-"""Metrics of one function and alias: requests, rows, latency, rejected, failed, cold_start, init."""
 PLATFORM_LOG_BYTES = 1100
 """What Lambda itself writes about a request: start, done and report, as JSON."""
 POLL_SECONDS, POLLERS = 20, 5
@@ -43,7 +41,7 @@ class Usage:
         keyed: Whether the API asks an authorizer function for callers' keys.
         log_bytes: What the function writes to its log for one request.
         response_bytes: Size of an answer; leaves the provider.
-        metrics: Number of metrics that it writes.
+        metrics: Number of metrics that it writes, and its part of those that the drift watch does.
         alarms: Number of alarms.
         dashboards: Number of dashboards.
         secrets: Secrets that each start reads.
@@ -64,7 +62,7 @@ class Usage:
     keyed: bool
     log_bytes: float
     response_bytes: float
-    metrics: int
+    metrics: float
     alarms: float
     dashboards: float
     secrets: int

@@ -10,9 +10,9 @@ from typing import Any
 from sls_ml.intent.figures import figures, slowdown
 from sls_ml.intent.model import Function
 from sls_ml.intent.traffic import IDLE_SECONDS, cold_share
-from sls_ml.measure import record
+from sls_ml.measure import record, written
 from sls_ml.measure import waiting as waiting_environments
-from sls_ml.measure.cost import METRICS, Usage
+from sls_ml.measure.cost import Usage
 from sls_ml.provider.aws import gateway
 from sls_ml.provider.aws.cloudformation import FUNCTION_METADATA
 from sls_ml.spec.model import Project, Secret
@@ -20,8 +20,8 @@ from sls_ml.spec.model import Project, Secret
 ROW_MS = 0.02
 """Processor milliseconds that a further row of a request takes at least: it is read and written."""
 
-COLD_SHARE = 0.01
-"""Share of requests that wait for a start where no traffic is expected: as in a quiet account."""
+ASSUMED = 1e6
+"""Requests in a month where no traffic is expected; they come one at a time, as `estimate` takes them."""
 
 OBJECT_MS = 200.0
 """What a batch function waits for its queue's objects: it reads one and writes two."""
@@ -54,9 +54,10 @@ class Counted:
 
     alarms: float
     dashboards: float
+    drift: float
 
 
-NOTHING = Counted(0, 0)
+NOTHING = Counted(0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _of_coldstart(measured: Mapping[str, Any] | None, function: str) -> Cpu | No
 
 
 def counted(template: str, function: str) -> Counted:
-    """Count alarms and dashboards of a function in a CloudFormation template."""
+    """Count alarms, dashboards and metrics of drift of a function in a CloudFormation template."""
     resources = json.loads(template)["Resources"].values()
     functions = {
         each["Metadata"][FUNCTION_METADATA]
@@ -139,14 +140,19 @@ def counted(template: str, function: str) -> Counted:
         ]
         return owners.count(function) + owners.count(None) / max(1, len(functions))
 
-    return Counted(alarms=count("AWS::CloudWatch::Alarm"), dashboards=count("AWS::CloudWatch::Dashboard"))
+    watched = [each for each in resources if each.get("Properties", {}).get("MetricName") == "drift"]
+    return Counted(
+        alarms=count("AWS::CloudWatch::Alarm"),
+        dashboards=count("AWS::CloudWatch::Dashboard"),
+        drift=len(watched) * len(written.WATCH) / max(1, len(functions)),
+    )
 
 
 def expected(function: Function, taken: Cpu, has: Counted = NOTHING) -> Usage:
-    """A month of the traffic that the spec expects, else a million requests of which one per cent starts."""
+    """A month of the traffic that the spec expects, else of a million requests."""
     traffic = function.traffic
     if traffic is None or not traffic.requests:
-        return usage(function, Traffic(1e6), taken, has, waiting=COLD_SHARE)
+        return usage(function, Traffic(ASSUMED), taken, has)
     return usage(function, Traffic(traffic.requests, traffic.burst), taken, has)
 
 
@@ -199,7 +205,7 @@ def usage(
         keyed=http is not None and http.auth == "key",
         log_bytes=taken.log_bytes,
         response_bytes=taken.answer_bytes * traffic.rows,
-        metrics=METRICS,
+        metrics=written.count(function) + has.drift,
         alarms=has.alarms,
         dashboards=has.dashboards,
         secrets=len(names),

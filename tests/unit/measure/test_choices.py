@@ -16,7 +16,7 @@ from sls_ml.measure.pricing import prices
 from sls_ml.spec.model import Project
 
 CPU = usage.Cpu(start=40.0, request=0.5, row=0.02, log_bytes=900, answer_bytes=150, measured=True)
-HAS = usage.Counted(alarms=4, dashboards=0.5)
+HAS = usage.Counted(alarms=4, dashboards=0.5, drift=1)
 TABLE = prices("aws", "eu-west-1")
 MANIFEST: dict[str, Any] = {
     "files": {"model.onnx": {"bytes": 2000}, "model.lite": {"bytes": 1000}},
@@ -48,9 +48,13 @@ def test_a_month_of_the_expected_traffic_is_priced_by_kind_of_start() -> None:
 
 @pytest.mark.parametrize("more", [{}, {"traffic": 0}])
 def test_without_traffic_a_million_is_assumed(more: dict[str, Any]) -> None:
-    # GIVEN a function of which nothing is expected THEN a million requests are, of which one per cent starts
+    # GIVEN a function of which nothing is expected THEN a million requests are
     found = choices(function(**more), CPU, HAS, TABLE)
-    assert (found.expected, found.requests, found.cold_share) == (False, 1_000_000, 0.01)
+    assert (found.expected, found.requests) == (False, 1_000_000)
+    # AND as many of them wait as `estimate --requests 1M/month` says
+    estimated = usage.usage(function(), usage.Traffic(1e6), CPU, HAS)
+    assert found.cold_share == estimated.cold_share
+    assert 0 < found.cold_share < 0.01
 
 
 def test_ways_to_log_and_to_write_are_told_in_milliseconds() -> None:
@@ -72,7 +76,8 @@ def test_a_batch_function_has_no_such_ways() -> None:
 
 
 def test_alarms_and_shared_dashboards_are_counted_in_the_template() -> None:
-    # GIVEN a template with two functions, an alarm of each, and a dashboard and an alarm of both
+    # GIVEN a template with two functions, an alarm of each, and a dashboard, an alarm and a watched
+    # model of both
     def alarm(**more: Any) -> dict[str, Any]:
         return {"Type": "AWS::CloudWatch::Alarm", "Properties": {}, **more}
 
@@ -81,8 +86,9 @@ def test_alarms_and_shared_dashboards_are_counted_in_the_template() -> None:
             "One": alarm(Metadata={"sls-ml:function": "one"}),
             "Two": alarm(Metadata={"sls-ml:function": "two"}),
             "Both": alarm(),
+            "Drift": alarm() | {"Properties": {"MetricName": "drift"}},
             "Dashboard": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {}},
         }
     }
     # THEN what is shared counts in halves
-    assert usage.counted(json.dumps(template), "one") == usage.Counted(alarms=1.5, dashboards=0.5)
+    assert usage.counted(json.dumps(template), "one") == usage.Counted(alarms=2, dashboards=0.5, drift=1)

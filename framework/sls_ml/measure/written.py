@@ -1,0 +1,21 @@
+"""The metrics that a function writes whenever it is called: CloudWatch charges for each by the hour."""
+
+from __future__ import annotations
+
+from sls_ml.intent import alarms
+from sls_ml.intent.model import Function
+
+ENDPOINT = ("requests", "rows", "latency", "rejected", "failed", "cold_start", "init")
+"""By function and alias. Failed starts and follows are metrics too, which cost nothing until they happen."""
+
+BATCH = ("objects", "rows", "rejected_rows", "too_many_rejected", "refused", "cold_start", "init")
+"""By function and alias. Failures, replays and superseded objects cost nothing until they happen."""
+
+WATCH = ("drift", "drift_rows")
+"""By model: what the drift watch writes."""
+
+
+def count(function: Function) -> int:
+    """How many metrics a function writes: those of its kind, and those of the inputs of its models."""
+    own = ENDPOINT if function.batch is None else BATCH
+    return len(own) + sum(len(tuple(alarms.of_inputs(model))) for model in function.models if model.watched)
