@@ -13,8 +13,8 @@ import pytest
 from sls_ml import intent
 from sls_ml.measure import written
 from sls_ml.spec.model import Project
+from sls_ml_runtime.call import Reply
 from sls_ml_runtime.metrics import Metrics
-from sls_ml_runtime.serve import Reply
 
 TEMPLATES = files("sls_ml.provider.aws") / "templates"
 
