@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sls_ml.artifact import manifest as manifests
-from sls_ml.artifact import parity, slim
+from sls_ml.artifact import parity, slim, structure
 from sls_ml.artifact.diagnosis import diverging_step, parity_error
 from sls_ml.artifact.exporters import sklearn as exporter
 from sls_ml.artifact.exporters.graph_model import GraphModel
@@ -15,11 +16,15 @@ from sls_ml.artifact.original import Original
 from sls_ml.artifact.stages import step
 from sls_ml.errors import ModelError, ParityError, SlsMlError
 from sls_ml.spec.model import Tolerance
+from sls_ml_runtime.errors import EngineError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ENGINE = "ort_python"
+
+_MIXED = re.compile(r"Optype \((\w+)\) bound to different types \(tensor\((\w+)\) and tensor\((\w+)\)")
+"""How ONNX Runtime says that an operator's inputs are not of one type."""
 
 _NARROWING = (None, "final", "all")
 """Where to narrow to float32, in the order of trying; the first that answers as the original is taken."""
@@ -84,7 +89,19 @@ def _candidate(
     manifest["tensors"] = [tensor for tensor in base["tensors"] if tensor["name"] not in spare]
     graph = packed.serialized(model)
     served = parity.rehearse(manifest, {manifests.GRAPH: graph})
-    verdict = parity.judge_engine(judge, manifest, served, ENGINE, rows, expected, tolerance)
+    try:
+        verdict = parity.judge_engine(judge, manifest, served, ENGINE, rows, expected, tolerance)
+    except EngineError as error:
+        if (mixed := _MIXED.search(str(error))) is None:
+            raise
+        raise ModelError(
+            f"The operator {mixed[1]} of the converted graph is fed with {mixed[2]} and {mixed[3]} at once.",
+            code="model-unsupported",
+            where=structure.describe(judge.model),
+            why="a converter in the model does not give all numbers in one type",
+            mend="in a converter of your own put .cast('float64') on what meets doubles; else replace the "
+            "part by one of docs/estimators.md, and report it",
+        ) from error
     return Candidate(manifest, graph, verdict)
 
 

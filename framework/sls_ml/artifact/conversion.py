@@ -17,7 +17,7 @@ from sls_ml.artifact.gate_rows import rows_of
 from sls_ml.artifact.original import Original, original
 from sls_ml.artifact.report import answers_of, report_of
 from sls_ml.artifact.sample import fit_sample
-from sls_ml.artifact.source import read_model
+from sls_ml.artifact.source import extra_of, read_model
 from sls_ml.artifact.stages import step
 from sls_ml.artifact.table import read_table
 from sls_ml.errors import UsageError
@@ -55,12 +55,13 @@ def build(
     """
     started = time.monotonic()
     _check(name, engine)
-    need("sklearn")
-    need("skl2onnx")
+    extra = extra_of(model)
+    need("sklearn", extra=extra)
+    need("skl2onnx", extra=extra)
     from sls_ml.artifact import converters
 
     # What a candidate graph fails on is said by the gate, not by the runtime on stderr.
-    need("onnxruntime").set_default_logger_severity(4)
+    need("onnxruntime", extra=extra).set_default_logger_severity(4)
     estimator, sample = _read(model, sample, trust)
     with step("read the sample"):
         structure.libraries(estimator)

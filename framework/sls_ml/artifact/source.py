@@ -14,7 +14,30 @@ from sls_ml.artifact.extras import need
 from sls_ml.errors import ModelError, SlsMlError
 
 _KNOWN = ".skops, .joblib, .pkl, .onnx, .ubj, .json, .txt, .cbm, .pt2, .pt and MLflow's folders"
+_TORCH = (".pt2", ".pt", ".pth")
+_EXTRAS = ("catboost", "lightgbm", "torch", "xgboost")
+"""Extras that have the name of the library which they bring."""
 _LIBRARIES = {".ubj": "xgboost", ".json": "xgboost", ".txt": "lightgbm", ".cbm": "catboost"}
+
+
+def extra_of(model: Any) -> str:
+    """Give the extra that reads and converts a model, by the suffix of its file or the library of its class.
+
+    Raises:
+        ModelError: It is the folder of no model.
+    """
+    if isinstance(model, (str, Path)):
+        path = Path(model)
+        if path.is_dir():
+            from sls_ml.artifact import mlflow
+
+            suffix = mlflow.held(path).suffix
+        else:
+            suffix = path.suffix.lower()
+        found = "torch" if suffix in _TORCH else _LIBRARIES.get(suffix, "sklearn")
+    else:
+        found = type(model).__module__.partition(".")[0]
+    return found if found in _EXTRAS else "sklearn"
 
 
 def read_model(path: Path, *, trust: bool) -> Any:
@@ -60,7 +83,7 @@ def _read_file(path: Path, *, trust: bool, suffix: str) -> Any:
             from sls_ml.artifact.exporters import onnx
 
             return onnx.read(path)
-        case ".pt2" | ".pt" | ".pth":
+        case _ if suffix in _TORCH:
             _trusted(path, trust, instead="export the model to .onnx")  # PyTorch unpickles parts of .pt2 too
             need("torch", extra="torch")
             from sls_ml.artifact.exporters import torch
@@ -121,13 +144,7 @@ def _read(path: Path, load: Any) -> Any:
         except ModelError:
             raise
         except ModuleNotFoundError as error:
-            raise ModelError(
-                f"The model needs the module {error.name!r}, which is not here.",
-                code="model-module",
-                where=str(path),
-                mend="install what the model was trained with, or put its own code beside the file "
-                "or on PYTHONPATH",
-            ) from error
+            raise _without_module(path, error) from error
         except Exception as error:
             raise _corrupt(path, error) from error
     if not (hasattr(model, "predict") or hasattr(model, "transform")):
@@ -138,6 +155,20 @@ def _read(path: Path, load: Any) -> Any:
             mend="save the fitted estimator or pipeline itself",
         )
     return model
+
+
+def _without_module(path: Path, error: ModuleNotFoundError) -> ModelError:
+    library = (error.name or "").partition(".")[0]
+    if library in _EXTRAS:
+        mend = f"pip install 'sls-ml[{library}]'"
+    else:
+        mend = "install what the model was trained with, or put its own code beside the file or on PYTHONPATH"
+    return ModelError(
+        f"The model needs the module {error.name!r}, which is not here.",
+        code="model-module",
+        where=str(path),
+        mend=mend,
+    )
 
 
 def untrusted_types(path: Path) -> list[str]:

@@ -14,6 +14,7 @@ import onnx
 import pandas as pd
 import pytest
 import skops.io
+from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier
@@ -24,6 +25,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sls_ml.artifact import build, load
+from sls_ml.artifact.converters import Graph, Tensor, converter
 from sls_ml.errors import ExternalError, ModelError, ParityError, SlsMlError, UsageError
 
 Matrix = np.ndarray[Any, Any]
@@ -56,6 +58,10 @@ class Doubled(TransformerMixin, BaseEstimator):
 
 class Wrong(Doubled):
     """The same, with a converter that is wrong."""
+
+
+class Mixed(Doubled):
+    """The same, with a converter that mixes types."""
 
 
 @pytest.fixture
@@ -155,16 +161,50 @@ def test_a_file_that_holds_no_model(numbers: Matrix, tmp_path: Path) -> None:
         (".pt2", "torch"),
     ],
 )
+@pytest.mark.parametrize("missing", [None, "skl2onnx"])
 def test_formats_that_come_with_an_extra(
-    suffix: str, extra: str, numbers: Matrix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    suffix: str,
+    extra: str,
+    missing: str | None,
+    numbers: Matrix,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # GIVEN a file of another library, which is not installed
-    monkeypatch.setitem(sys.modules, extra, None)
+    # GIVEN a file of another library, of which nothing is installed, or all but the library itself
+    monkeypatch.setitem(sys.modules, missing or extra, None)
     (tmp_path / f"model{suffix}").write_bytes(b"x")
     # WHEN it is converted
     error = refusal(ExternalError, "extra-missing", tmp_path / f"model{suffix}", numbers, trust=True)
     # THEN the command that installs it is given
     assert error.mend == f"pip install 'sls-ml[{extra}]'"
+
+
+def test_a_pickle_that_needs_a_library_of_an_extra(
+    numbers: Matrix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an estimator of LightGBM in joblib's file, and no LightGBM
+    model = LGBMClassifier(n_estimators=2, verbose=-1).fit(numbers, numbers[:, 0] > 0)
+    joblib.dump(model, tmp_path / "model.joblib")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "lightgbm"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    # WHEN it is converted
+    error = refusal(ModelError, "model-module", tmp_path / "model.joblib", numbers, trust=True)
+    # THEN the command that installs it is given
+    assert error.mend == "pip install 'sls-ml[lightgbm]'"
+
+
+def test_a_converter_that_mixes_types(numbers: Matrix) -> None:
+    # GIVEN a transformer whose converter adds integers to doubles
+    @converter(Mixed)
+    def mixed(_: Mixed, x: Tensor, __: Graph) -> Tensor:
+        return x + x.cast("int64")
+
+    model = make_pipeline(Mixed(), LogisticRegression()).fit(numbers, numbers[:, 0] > 0)
+    # WHEN it is converted
+    error = refusal(ModelError, "model-unsupported", model, numbers)
+    # THEN the operator, the types and the way out are named
+    assert error.what == "The operator Add of the converted graph is fed with double and int64 at once."
+    assert ".cast('float64')" in str(error.mend)
 
 
 @pytest.mark.parametrize("suffix", [".ubj", ".json", ".txt", ".cbm", ".onnx"])
@@ -280,7 +320,6 @@ def test_a_step_without_a_converter_is_named(numbers: Matrix) -> None:
 
 def test_a_wrong_conversion_is_refused_with_row_and_step(numbers: Matrix) -> None:
     # GIVEN a transformer whose converter is right for small numbers only
-    from sls_ml.artifact.converters import Graph, Tensor, converter
 
     @converter(Wrong)
     def wrong(_model: Wrong, rows: Tensor, graph: Graph) -> Tensor:
@@ -299,7 +338,6 @@ def test_a_wrong_conversion_is_refused_with_row_and_step(numbers: Matrix) -> Non
 @pytest.mark.parametrize("around", ["ColumnTransformer", "FeatureUnion", "Pipeline in a ColumnTransformer"])
 def test_a_wrong_conversion_in_a_branch_is_named(numbers: Matrix, around: str) -> None:
     # GIVEN a transformer whose converter is wrong, in one of the branches of another
-    from sls_ml.artifact.converters import Graph, Tensor, converter
 
     @converter(Wrong)
     def wrong(_model: Wrong, rows: Tensor, graph: Graph) -> Tensor:
