@@ -114,11 +114,12 @@ def _keys(title: str, part: dict[str, Any], schema: dict[str, Any]) -> Iterator[
     yield f"## {title}\n"
     if part is not schema and part.get("description"):
         yield f"{_first_line(part['description'])}\n"
-    yield "| key | value | default |"
-    yield "|---|---|---|"
+    yield "| key | value | default | meaning |"
+    yield "|---|---|---|---|"
     for key, value in part["properties"].items():
         default = "**required**" if key in part.get("required", []) else _default(value)
-        yield f"| `{key}` | {_type(value)} | {default} |"
+        meaning = value["description"].replace("|", "\\|")
+        yield f"| `{key}` | {_type(value)} | {default} | {meaning} |"
     yield ""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import tomllib
+from importlib import resources
 from typing import Any
 
 from sls_ml.spec import rate
@@ -21,16 +23,30 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["rollout"]["default"] = "all-at-once"
     traffic = schema["$defs"]["Function"]["properties"]["traffic"]
     traffic["anyOf"] = [{"type": "number"}, {"type": "string", "pattern": rate.PATTERN}, *traffic["anyOf"]]
+    _explain(schema)
     schema["$defs"]["Stage"] = _stage(schema)
     schema["properties"]["stages"] = {
         "type": "object",
         "additionalProperties": {"$ref": "#/$defs/Stage"},
-        "description": "Overrides per stage, merged over the keys above.",
+        "description": _meanings()["Spec"]["stages"],
         "default": {},
     }
     schema["title"] = "sls-ml.yaml"
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return schema
+
+
+def _explain(schema: dict[str, Any]) -> None:
+    """Give every key its meaning."""
+    meanings = _meanings()
+    for name, part in [("Spec", schema), *schema["$defs"].items()]:
+        for key, value in part["properties"].items():
+            value["description"] = meanings[name][key]
+
+
+def _meanings() -> dict[str, dict[str, str]]:
+    """What each key means, by its class."""
+    return tomllib.loads(resources.files(__package__).joinpath("meanings.toml").read_text(encoding="utf-8"))
 
 
 def _stage(schema: dict[str, Any]) -> dict[str, Any]:
@@ -41,5 +57,5 @@ def _stage(schema: dict[str, Any]) -> dict[str, Any]:
         if key not in {"project", "provider"}
     }
     for name in ("models", "functions"):
-        stage[name] = {"type": "object", "additionalProperties": {"type": "object"}}
+        stage[name] |= {"additionalProperties": {"type": "object"}}
     return {"type": "object", "properties": stage, "additionalProperties": False}

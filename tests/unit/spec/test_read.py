@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+import sls_ml.spec
 from sls_ml.errors import SpecError, UsageError
 from sls_ml.spec import json_schema, read
 
@@ -137,6 +139,20 @@ def test_schema_accepts_every_sample() -> None:
     # THEN every sample of ours is valid under it
     for file in sorted(SAMPLES.glob("*/sls-ml.yaml")):
         jsonschema.validate(YAML(typ="safe").load(file), schema)
+
+
+def test_every_key_has_a_meaning_in_the_schema() -> None:
+    # GIVEN the published JSON Schema, and the table of meanings
+    schema = json_schema()
+    meanings = tomllib.loads(
+        (Path(sls_ml.spec.__file__).parent / "meanings.toml").read_text(encoding="utf-8")
+    )
+    # THEN each key of each part has its own, in one line, and no meaning is left over
+    for name, part in {"Spec": schema, **schema["$defs"]}.items():
+        said = {key: value["description"] for key, value in part["properties"].items()}
+        assert all(text and "\n" not in text for text in said.values())
+        if name != "Stage":
+            assert said == meanings[name]
 
 
 def test_schema_refuses_unknown_keys() -> None:
