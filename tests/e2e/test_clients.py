@@ -1,0 +1,106 @@
+"""MLflow's and KServe's own clients against a function URL of the embedded cloud, unchanged."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command_line import copy_sample, run
+from environments import installed
+from sls_ml_runtime.artifact import open_folder
+
+HERE = Path(__file__).parent / "clients"
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    """What the model takes."""
+    (folder,) = (Path(__file__).parents[2] / "artifacts" / "species").iterdir()
+    return open_folder(folder, folder.name).manifest
+
+
+@pytest.fixture(scope="module")
+def labels(told: dict[str, Any]) -> list[str]:
+    """What plain JSON answers for the rows that all clients send."""
+    found: list[str] = told["plain"]["label"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, manifest: dict[str, Any]) -> dict[str, Any]:
+    """What each client was told by the penguins' endpoint, deployed for all to call."""
+    sample = copy_sample("penguins", tmp_path_factory.mktemp("clients"))
+    spec = sample / "sls-ml.yaml"
+    spec.write_text(spec.read_text().replace("auth: iam", "auth: public"))
+    try:
+        deployed = run(sample, "deploy", "--stage", "local", "--json")
+        assert deployed.code == 0, deployed.out + deployed.err
+        address = deployed.document["functions"]["predict"]["endpoint"].rstrip("/")
+        asked = {
+            "address": address,
+            "model": "species",
+            "inputs": [[field["name"], field["dtype"]] for field in manifest["inputs"]],
+            "rows": manifest["example"],
+        }
+        done = subprocess.run(
+            [installed(HERE / "requirements.txt") / "bin" / "python", HERE / "ask.py"],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "MLFLOW_DISABLE_TELEMETRY": "true"},
+        )
+        assert done.returncode == 0, done.stderr
+        (sample / "rows.json").write_text(json.dumps(manifest["example"]))
+        plain = run(sample, "invoke", "predict", "--stage", "local", "--json", "--rows", "@rows.json")
+        assert plain.code == 0, plain.err
+        answers: dict[str, Any] = json.loads(done.stdout)
+        return answers | {"plain": plain.document}
+    finally:
+        run(sample, "local", "down")
+
+
+def test_mlflow_reads_predictions(told: dict[str, Any], labels: list[str]) -> None:
+    # GIVEN a frame, an array and a frame with gaps WHEN MLflow's client sends them THEN it reads predictions
+    answers = told["mlflow"]
+    assert (answers["frame"], answers["array"]) == (labels, labels)
+    assert len(answers["missing"]) == len(labels)
+    # AND params choose another output
+    assert answers["params"] == told["plain"]["probability"]
+
+
+def test_mlflow_reads_a_refusal(told: dict[str, Any]) -> None:
+    # GIVEN a column that the model does not have WHEN it is sent THEN the client's error names it
+    assert "error code 400" in told["mlflow"]["refused"]
+    assert "wing" in told["mlflow"]["refused"]
+
+
+def test_mlflow_takes_it_for_sagemaker(told: dict[str, Any], labels: list[str]) -> None:
+    # GIVEN MLflow's client of SageMaker, with another address WHEN it sends a frame THEN it is served
+    assert told["mlflow"]["sagemaker"] == labels
+    assert "wing" in told["mlflow"]["sagemaker refused"]
+
+
+def test_kserve_is_served_in_its_first_protocol(told: dict[str, Any], labels: list[str]) -> None:
+    # GIVEN KServe's client WHEN it looks around and predicts THEN all is as it wants it
+    answers = told["kserve"]
+    assert (answers["v1 live"], answers["v1 ready"]) == (True, True)
+    assert answers["v1"] == labels
+    assert "wing" in answers["v1 refused"]
+    assert "400 Bad Request" in answers["v1 refused"]
+
+
+@pytest.mark.parametrize("kind", ["json", "bytes"])
+def test_kserve_is_served_in_its_second_protocol(told: dict[str, Any], labels: list[str], kind: str) -> None:
+    # GIVEN KServe's client WHEN it looks around and sends tensors THEN all is as it wants it
+    answers = told["kserve"]
+    assert (answers["v2 live"], answers["v2 server ready"], answers["v2 ready"]) == (True, True, True)
+    assert answers["v2 no model"] is False
+    assert (answers[f"v2 {kind}"], answers[f"v2 {kind} id"]) == (labels, "7")
+    assert answers[f"v2 {kind} shares"] == told["plain"]["probability"]
+    assert "wing" in answers["v2 refused"]
