@@ -26,6 +26,8 @@ from sls_ml.local.lambda_attachments import LambdaAttachments
 from sls_ml.local.service import Operation, ServiceError
 
 EVENT_BYTES = 1_048_576
+"""https://docs.aws.amazon.com/lambda/latest/dg/API_Invoke.html, read on 2026-11-24."""
+
 RETRY_SECONDS = (60.0, 120.0)
 """How long an asynchronous call that failed waits before each further try."""
 

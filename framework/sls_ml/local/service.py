@@ -91,6 +91,8 @@ def mount(
                 _log.exception("%s:%s", service, action)
                 result = ServiceError("EmbeddedCloudFailed", f"the embedded cloud cannot go on: {error}")
             status, headers, body = self.serialized(ActionResult(result))
+            if isinstance(result, Mapping):  # Lambda's Invoke tells by the status; moto's serializer does not
+                status = result.get("StatusCode", status)
             answered = {name: str(value) for name, value in headers.items()}
             answered["x-amzn-RequestId"] = str(uuid.uuid4())
             return 403 if refused else status, answered, body

@@ -149,6 +149,20 @@ def test_a_request_beyond_six_megabytes_is_refused(cloud: Any, limited: str) -> 
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
+def test_a_call_for_later_may_have_a_megabyte(cloud: Any, limited: str) -> None:
+    # GIVEN an event of a megabyte, and one with a byte more
+    most = b'"' + b"x" * 1_048_574 + b'"'
+    # WHEN they are sent to be worked on later
+    taken = cloud.invoke(limited, most, InvocationType="Event")
+    with pytest.raises(ClientError) as caught:
+        cloud.invoke(limited, most + b" ", InvocationType="Event")
+    # THEN Lambda takes the first, and refuses the other
+    assert taken["StatusCode"] == 202
+    refused = caught.value.response
+    assert refused["Error"]["Code"] == "RequestTooLargeException"
+    assert refused["ResponseMetadata"]["HTTPStatusCode"] == 413
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
