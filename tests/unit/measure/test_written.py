@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import ast
-import json
-from importlib.resources import files
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
+import emitted
 from sls_ml import intent
 from sls_ml.measure import written
 from sls_ml.spec.model import Project
-from sls_ml_runtime.call import Reply
-from sls_ml_runtime.metrics import Metrics
-
-TEMPLATES = files("sls_ml.provider.aws") / "templates"
 
 
-def test_an_endpoint_writes_what_is_counted(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # GIVEN the runtime, which answers a first request, another, and one that is refused
+def test_what_is_counted_is_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN the runtime and the generated code
     monkeypatch.setenv("SLS_ML_STAGE", "dev")
-    service: Any = SimpleNamespace(config={"project": "p", "function": "predict"}, init={"open": 1.0})
-    metrics = Metrics(service)
-    for status in (200, 200, 404):
-        metrics.write(Reply(status, {}, b""), alias="live", request_id="1")
-    # THEN its EMF documents have these metrics
-    emf = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    directives = [directive for each in emf for directive in each["_aws"]["CloudWatchMetrics"]]
-    assert {metric["Name"] for each in directives for metric in each["Metrics"]} == set(written.ENDPOINT)
-
-
-def test_a_batch_function_and_the_watch_write_what_is_counted() -> None:
-    # GIVEN the generated code
-    batch = ast.parse((TEMPLATES / "objects_handler.py").read_text("utf-8"))
-    calls = [each for each in ast.walk(batch) if isinstance(each, ast.Call)]
-    counted = {
-        word.arg
-        for each in calls
-        if isinstance(each.func, ast.Name) and each.func.id == "count"
-        for word in each.keywords
-    }
-    # THEN a batch function counts these, and others only where something went another way
-    assert counted - {"failed", "replayed", "superseded"} == set(written.BATCH) - {"init"}
-    assert 'add_metric(name="init"' in (TEMPLATES / "objects_handler.py").read_text("utf-8")
-    # AND the watch writes these
-    watch = (TEMPLATES / "drift_handler.py").read_text("utf-8")
-    assert all(f'"Name": "{name}"' in watch for name in written.WATCH)
+    endpoint = emitted.by_endpoint("risk", "predict")
+    batch = emitted.by_batch("sls-ml/risk/dev", "score")
+    # THEN an endpoint writes these metrics, and a batch function these and others where something goes wrong
+    assert {name for _, name, _ in endpoint} == set(written.ENDPOINT)
+    assert {name for _, name, _ in batch} - {"failed", "replayed", "superseded"} == set(written.BATCH)
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import emitted
 from alarm_judge import Data, judge
 from sls_ml.intent.alarms import silent_seconds
 from sls_ml.intent.model import Place
 from sls_ml.provider.aws import render
 from sls_ml.spec.model import Alarms, Concurrency, Follow, Traffic
-from sls_ml_runtime.call import Reply
-from sls_ml_runtime.metrics import Metrics, write_failed_follow, write_failed_init
 
 ROOT = Path(__file__).parents[3]
 
@@ -164,31 +161,16 @@ def test_silence_is_a_time_in_which_many_requests_should_have_come(
     assert silent_seconds(traffic) == seconds
 
 
-def test_metrics_are_those_that_functions_write(
-    alarms: dict[str, dict[str, Any]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_metrics_are_those_that_functions_write(alarms: dict[str, dict[str, Any]]) -> None:
     # GIVEN what the runtime writes for a request and for a start that failed, and what a batch handler counts
-    config = {"project": "credit-risk", "function": "predict"}
-    service: Any = SimpleNamespace(config=config, init={"open": 1.0})
-    Metrics(service).write(Reply(200, {}, b""), alias="live", request_id="1")
-    for function in ("predict", "score"):
-        write_failed_init("credit-risk", function, ValueError("no artifact"))
-        write_failed_follow("credit-risk", function, "credit", "champion", ValueError("no alias"))
-    written = set()
-    for line in capsys.readouterr().out.splitlines():
-        emf = json.loads(line)
-        for directive in emf.get("_aws", {}).get("CloudWatchMetrics", []):
-            dimensions = tuple((name, emf[name]) for name in directive["Dimensions"][0])
-            written |= {(directive["Namespace"], m["Name"], dimensions) for m in directive["Metrics"]}
-    written.add(
-        ("sls-ml/credit-risk/dev", "drift", (("model", "credit"),))
-    )  # tests/unit/provider/test_drift.py
-    handler = ROOT / "framework/sls_ml/provider/aws/templates/objects_handler.py"
-    assert 'METRICS.set_default_dimensions(function="$function", alias=' in handler.read_text()
-    for node in ast.walk(ast.parse(handler.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "count":
-            own = (("function", "score"), ("alias", "live"))
-            written |= {("sls-ml/credit-risk/dev", each.arg, own) for each in node.keywords if each.arg}
+    namespace = "sls-ml/credit-risk/dev"
+    written = (
+        emitted.by_endpoint("credit-risk", "predict")
+        | emitted.by_any("credit-risk", "predict")
+        | emitted.by_any("credit-risk", "score")
+        | emitted.by_batch(namespace, "score")
+        | emitted.by_watch(namespace, "credit")
+    )
     # WHEN the alarms' own metrics are looked up
     wanted = set()
     for alarm in alarms.values():
