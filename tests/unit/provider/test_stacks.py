@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from sls_ml.errors import ApplyError
 from sls_ml.provider.aws.client import Client
@@ -147,6 +147,22 @@ def test_planning_what_runs_already_gives_its_plan(client: Client, answers: Stub
     changes = Stacks(client).preview(rendered)
     # THEN the plan is the one that runs
     assert changes.token == TOKEN
+
+
+def test_a_stage_that_was_never_deployed_is_planned_again(client: Client, answers: Stubber) -> None:
+    # GIVEN a stack of which there was a plan alone
+    rendered = with_digest(STACK, "{}")
+    stack(answers, "REVIEW_IN_PROGRESS")
+    name = "sls-ml-0123456789ab-01234567"
+    earlier = {"StackName": STACK, "ChangeSetId": f"{TOKEN}0", "ChangeSetName": name}
+    answers.add_response("list_change_sets", {"Summaries": [earlier]})
+    answers.add_response("delete_change_set", {}, {"StackName": STACK, "ChangeSetName": f"{TOKEN}0"})
+    asked = dict.fromkeys(("Capabilities", "ChangeSetName", "Parameters", "Tags", "TemplateBody"), ANY)
+    asked |= {"StackName": STACK, "ChangeSetType": "CREATE", "ImportExistingResources": False}
+    answers.add_response("create_change_set", {"Id": TOKEN, "StackId": STACK_ID}, asked)
+    change_set(answers, "AVAILABLE")
+    # WHEN it is planned again THEN the stack stays: who plans may not delete one
+    assert Stacks(client).preview(rendered).token == TOKEN
 
 
 def test_planning_beside_another_deploy_is_refused(client: Client, answers: Stubber) -> None:

@@ -28,8 +28,9 @@ DIGEST_TAG = "sls-ml:digest"
 _PREFIX = "sls-ml-"
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _SETTLED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+_REVIEWED = "REVIEW_IN_PROGRESS"
+"""The state of a stack of which there were previews alone."""
 _NEVER_WORKED = {
-    "REVIEW_IN_PROGRESS",
     "ROLLBACK_COMPLETE",
     "ROLLBACK_FAILED",
     "CREATE_FAILED",
@@ -57,7 +58,7 @@ class Stack:
     @property
     def running(self) -> bool:
         """Whether an operation is under way."""
-        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+        return self.status.endswith("_IN_PROGRESS") and self.status != _REVIEWED
 
 
 class Stacks:
@@ -206,7 +207,7 @@ class Stacks:
                 self._client.cloudformation.delete_change_set(
                     StackName=stack.name, ChangeSetName=each["ChangeSetId"]
                 )
-        return "UPDATE"
+        return "CREATE" if stack.status == _REVIEWED else "UPDATE"
 
     def _change_sets(self, stack: Stack) -> list[ChangeSetSummaryTypeDef]:
         """The stack's change sets that sls-ml made."""
