@@ -45,6 +45,12 @@ if TYPE_CHECKING:
 MB_PER_CPU = 1769
 """Lambda gives one vCPU for so much memory."""
 
+MB = 1 << 20
+ALWAYS_FITS_MB = 64
+MEMORY_PER_BYTE = 12
+"""Models surely fit into memory of so many MB, and of so many bytes for each of their files beyond that:
+measured were 11 for a forest and 2 for a network on `ort_capi`, and 1 on `lite`."""
+
 CHECK = "sls-ml-check"
 """The key by which an event asks for a model's own answers, as only a call of the function itself can."""
 
@@ -63,18 +69,22 @@ def secrets() -> None:
     """
     if any(value.startswith("secret://") for value in os.environ.values()):
         try:
-            try:
-                from sls_ml_runtime.secrets import resolve
-            except ImportError:
-                raise SecretError(
-                    "this package reads no secrets: name them in sls-ml.yaml, and deploy again"
-                ) from None
-            resolve()
+            _resolve_secrets()
         except Exception as error:
             with open(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "config.json"), encoding="utf-8") as file:
                 config = json.load(file)
             write_failed_init(config["project"], config["function"], error)
             raise
+
+
+def _resolve_secrets() -> None:
+    try:
+        from sls_ml_runtime.secrets import resolve
+    except ImportError:
+        raise SecretError(
+            "this package reads no secrets: name them in sls-ml.yaml, and deploy again"
+        ) from None
+    resolve()
 
 
 def boot(folder: str, hooks: ModuleType | None = None) -> Service:
@@ -95,30 +105,41 @@ def boot(folder: str, hooks: ModuleType | None = None) -> Service:
         ArtifactRefused: An artifact's bytes are not what the digest says.
         StoreError: An artifact could not be fetched; the message says what to grant or mend.
         EngineError: No engine here can run a model.
+        MemoryTooSmall: The function's memory does not hold the models.
     """
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
         config = json.load(file)
+    memory = int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
+    size = sum(sum(model["files"].values()) for model in config["models"].values())
     try:
-        begun = perf_counter()
-        follower, followed = _follow(folder, config)
-        pinned = {name: model for name, model in config["models"].items() if name not in followed}
-        artifacts = {name: model.artifact for name, model in followed.items()} | _open_all(folder, pinned)
-        opened = perf_counter()
-        loaded = {name: model.engine for name, model in followed.items()} | {
-            name: engines.load(artifacts[name], engine=model["engine"], threads=threads())
-            for name, model in pinned.items()
-        }
-        service = Service(config, artifacts, loaded, hooks)
-        if follower is not None:
-            follower.keep(service)
-        service.check_answer = check_answer
-        ready = perf_counter()
-        service.warm()
-        phases = {"open": opened - begun, "load": ready - opened, "first": perf_counter() - ready}
-        service.init = {phase: round(seconds * 1000, 3) for phase, seconds in phases.items()}
+        if memory and ALWAYS_FITS_MB * MB + size * MEMORY_PER_BYTE > memory * MB:
+            from sls_ml_runtime.memory import within
+
+            return within(memory, config["function"], lambda: _boot(folder, config, hooks))
+        return _boot(folder, config, hooks)
     except Exception as error:
         write_failed_init(config["project"], config["function"], error)
         raise
+
+
+def _boot(folder: str, config: dict[str, Any], hooks: ModuleType | None) -> Service:
+    begun = perf_counter()
+    follower, followed = _follow(folder, config)
+    pinned = {name: model for name, model in config["models"].items() if name not in followed}
+    artifacts = {name: model.artifact for name, model in followed.items()} | _open_all(folder, pinned)
+    opened = perf_counter()
+    loaded = {name: model.engine for name, model in followed.items()} | {
+        name: engines.load(artifacts[name], engine=model["engine"], threads=threads())
+        for name, model in pinned.items()
+    }
+    service = Service(config, artifacts, loaded, hooks)
+    if follower is not None:
+        follower.keep(service)
+    service.check_answer = check_answer
+    ready = perf_counter()
+    service.warm()
+    phases = {"open": opened - begun, "load": ready - opened, "first": perf_counter() - ready}
+    service.init = {phase: round(seconds * 1000, 3) for phase, seconds in phases.items()}
     return service
 
 

@@ -6,6 +6,7 @@
     SecretError        a secret that the environment names could not be read
     CredentialsError   there is nothing to sign requests with
     EngineError        the engine cannot load the model or failed to run it
+    MemoryTooSmall     the function's memory does not hold its models
     HookError          the user's hooks.py does not keep to its contract
 
 A caller's mistake is answered; the others end the start of a function, or make an answer a 500.
@@ -58,6 +59,10 @@ class CredentialsError(Exception):
 
 class EngineError(Exception):
     """An engine that is not available here, cannot load the model, or failed to run it."""
+
+
+class MemoryTooSmall(Exception):  # noqa: N818
+    """A function whose memory does not hold its models; the message says what to raise."""
 
 
 class HookError(Exception):

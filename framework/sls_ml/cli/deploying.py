@@ -14,7 +14,7 @@ from sls_ml import deploy as story
 from sls_ml.cli import costing
 from sls_ml.cli.ci import let_in
 from sls_ml.cli.console import Output
-from sls_ml.cli.limits import too_large
+from sls_ml.cli.limits import too_large, too_small
 from sls_ml.cli.options import HERE, FrozenOption, JsonOption, ProjectOption, StageOption, here, there
 from sls_ml.cli.watching import warn_of_moves
 from sls_ml.deploy import Plan
@@ -246,7 +246,7 @@ def _show(output: Output, planned: Plan) -> None:
     for function in planned.prepared.deployment.functions:
         if function.http and function.http.auth == "public":
             output.warn(f"{function.name} answers anybody: http.auth is public")
-        for warning in too_large(function, planned.prepared.provider.LIMITS):
+        for warning in (*too_large(function, planned.prepared.provider.LIMITS), *too_small(function)):
             output.warn(f"{function.name}: {warning}")
 
 

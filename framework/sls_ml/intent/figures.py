@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+
+from sls_ml.intent.model import ModelRef
 
 MB_PER_CPU = 1769
 """Lambda gives one vCPU for so much memory, and a share of it for less (AWS Lambda: Configure memory)."""
 
 FETCH_MB_PER_SECOND = 70.0
 """What a function is assumed to read from S3 in a second."""
+
+
+SMALL_MODEL_MB: Mapping[str, int] = {"lite": 40, "ort_capi": 65, "ort_python": 82}
+"""Memory of a function with a small model: its process (docs/benchmarks.md), and 24 MB that Lambda counts
+beside it, assumed."""
+
+TREE_MB, NETWORK_MB = 11, 2
+"""What ONNX Runtime takes for a MB of model.onnx: measured with a forest of a million nodes, whose file is
+packed tightly, and with a network of 9 million weights. `lite` maps its file."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +90,13 @@ def start_ms(*, engine: str, observability: str, style: str, memory: int, fetche
         fetched: Bytes of models that it reads from the store.
     """
     return figures().start_cpu_ms(engine, observability, style) * slowdown(memory) + fetch_ms(fetched)
+
+
+def needed_mb(models: Iterable[ModelRef]) -> int:
+    """The memory in MB that a function with these models is expected to need."""
+    most, large = 0, 0.0
+    for model in models:
+        most = max(most, SMALL_MODEL_MB[model.engine])
+        factor = TREE_MB if "ai.onnx.ml" in model.manifest.get("opset", ()) else NETWORK_MB
+        large += sum(model.files.values()) / (1 << 20) * (1 if model.engine == "lite" else factor)
+    return int(most + large)

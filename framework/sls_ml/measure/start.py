@@ -9,14 +9,14 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sls_ml.errors import ExternalError
 from sls_ml.local.processes import kill_group, resident_kb, started
-from sls_ml.local.runtime_api import Answered, Failed, Invocation, Ready, RuntimeApi
+from sls_ml.local.runtime_api import Answered, Failed, Invocation, Ready, RuntimeApi, Signal
 from sls_ml.measure.subject import Subject
 
 ARN = "arn:aws:lambda:eu-west-1:000000000000:function:measured:live"
@@ -141,18 +141,11 @@ def wait_for_answer(api: RuntimeApi, process: subprocess.Popen[bytes]) -> bytes:
     Raises:
         StartError: It failed, ended, or gave no answer in time.
     """
-    limit = time.perf_counter() + _SECONDS
-    while time.perf_counter() < limit:
-        try:
-            signal = api.signals.get(timeout=0.5)
-        except queue.Empty:
-            if started(process.pid) is None:
-                raise StartError("the process ended") from None
-            continue
+    for signal in _signals(api, process):
         match signal:
             case Answered(failed=False, body=body):
                 return body
-            case Answered(body=body) | Failed(body=body):
+            case Answered(body=body):
                 raise StartError(body.decode(errors="replace"))
             case _:
                 continue
@@ -165,6 +158,16 @@ def wait_until_idle(api: RuntimeApi, process: subprocess.Popen[bytes]) -> None:
     Raises:
         StartError: It ended, failed, or asked for none in time.
     """
+    if not any(isinstance(signal, Ready) for signal in _signals(api, process)):
+        raise StartError("it asked for no further event")
+
+
+def _signals(api: RuntimeApi, process: subprocess.Popen[bytes]) -> Iterator[Signal]:
+    """What the client tells, until it has had its time.
+
+    Raises:
+        StartError: The function failed to start, or its process ended.
+    """
     limit = time.perf_counter() + _SECONDS
     while time.perf_counter() < limit:
         try:
@@ -173,14 +176,9 @@ def wait_until_idle(api: RuntimeApi, process: subprocess.Popen[bytes]) -> None:
             if started(process.pid) is None:
                 raise StartError("the process ended") from None
             continue
-        match signal:
-            case Ready():
-                return
-            case Failed(body=body):
-                raise StartError(body.decode(errors="replace"))
-            case _:
-                continue
-    raise StartError("it asked for no further event")
+        if isinstance(signal, Failed):
+            raise StartError(signal.body.decode(errors="replace"))
+        yield signal
 
 
 def invocation(event: bytes) -> Invocation:

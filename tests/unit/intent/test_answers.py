@@ -1,4 +1,4 @@
-"""How large answers may become, and who is told."""
+"""How large answers and models may become, and who is told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sls_ml.cli.limits import too_large
+from sls_ml.cli.limits import too_large, too_small
 from sls_ml.intent.answers import largest_answer
 from sls_ml.intent.model import Function, ModelRef, WriteLogs
 from sls_ml.provider.aws import LIMITS
@@ -86,3 +86,28 @@ def test_only_what_a_provider_does_not_carry_is_warned_of() -> None:
         "an answer to 1,000 rows (http.max_rows) takes about 200,000,000 bytes, and no more than 6,291,456 "
         "are sent: callers must accept gzip, or send fewer rows"
     )
+
+
+@pytest.mark.parametrize(
+    ("engine", "opset", "megabytes", "needed"),
+    [
+        ("ort_capi", {"": 18, "ai.onnx.ml": 5}, 45, 560),
+        ("ort_capi", {"": 18, "ai.onnx.ml": 5}, 40, None),
+        ("ort_capi", {"": 18}, 45, None),
+        ("ort_python", {"": 18}, 300, 682),
+        ("lite", {"": 18, "ai.onnx.ml": 5}, 45, None),
+    ],
+)
+def test_a_model_that_hardly_fits_into_the_memory_is_warned_of(
+    engine: Any, opset: dict[str, int], megabytes: int, needed: int | None
+) -> None:
+    # GIVEN a function with 512 MB and a model
+    model = ModelRef("m", "0" * 64, {"model": megabytes << 20}, engine, True, {"opset": opset})
+    given = replace(function(manifest(key="value"), None), models=(model,))
+
+    # WHEN it is planned THEN there is a warning where the model takes more
+    warning = (
+        f"its models may take some {needed} MB, and memory is 512: "
+        "sls-ml bench memory predict measures how much they need"
+    )
+    assert list(too_small(given)) == ([warning] if needed else [])

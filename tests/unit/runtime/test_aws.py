@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -227,6 +231,41 @@ def test_boot_serves_a_bundled_artifact(tmp_path: Path, stored: Any, runtime: Si
     reply = service.respond("POST", "/predict", {}, b'{"age":60,"income":8}')
     assert json.loads(reply.body)["label"] == ["yes"]
     assert set(service.init) == {"open", "load", "first"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not limit a process's memory")
+@pytest.mark.parametrize(("memory", "fits"), [(48, False), (512, True)])
+def test_boot_refuses_a_model_that_is_too_large_for_the_memory(
+    memory: int, fits: bool, tmp_path: Path, model: bytes, runtime: SimpleNamespace
+) -> None:
+    # GIVEN a model of 40 MB, and a function with less memory than it takes, or enough
+    graph = onnx.load_from_string(model)
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(5_000_000), "weights"))
+    large = graph.SerializeToString()
+    files = {"model.onnx": {"sha256": hashlib.sha256(large).hexdigest(), "bytes": len(large)}}
+    stored = runtime.write(files=files)
+    (stored.folder / "model.onnx").write_bytes(large)
+    folder = function(tmp_path / "function", stored, runtime.config(stored))
+
+    # WHEN it starts
+    program = (
+        f"import sys; sys.path[:0] = {[*sys.path]!r}\nfrom sls_ml_runtime import aws\n"
+        f"import resource; before = resource.getrlimit(resource.RLIMIT_DATA); aws.boot({str(folder)!r})\n"
+        "assert resource.getrlimit(resource.RLIMIT_DATA) == before"
+    )
+    variables = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": f"{memory}", "SLS_ML_STAGE": "prod"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=False
+    )
+
+    # THEN it says what to raise, and counts; or it serves, and what it takes later is not limited
+    if fits:
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    else:
+        assert "MemoryTooSmall: the models take more than the 48 MB of the function" in done.stderr
+        written = json.loads(done.stdout)
+        assert (written["error"], written["init_failed"]) == ("MemoryTooSmall", [1.0])
+        assert "raise functions.predict.memory in sls-ml.yaml" in written["reason"]
 
 
 def test_boot_fetches_what_is_not_bundled(
