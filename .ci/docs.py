@@ -89,6 +89,7 @@ def spec_page() -> str:
         "Throttle",
         "Domain",
         "Objects",
+        "Schedule",
         "Follow",
         "Secret",
         "Traffic",

@@ -256,11 +256,18 @@ def alias(context: Any) -> str:
     return parts[7] if len(parts) > 7 else "$LATEST"
 
 
+def pending(record: dict[str, Any]) -> dict[str, str] | None:
+    """What an SQS record asks to be looked for, where it does (sls_ml_runtime/aws_pending.py); else None."""
+    body = json.loads(record["body"])
+    return body if isinstance(body, dict) and body.get("sls-ml") == "pending" else None
+
+
 def object_events(record: dict[str, Any]) -> list[ObjectEvent]:
     """The created objects that one SQS record tells of.
 
     Args:
-        record: A record of an SQS event whose body is an S3 notification or an EventBridge event of S3.
+        record: A record of an SQS event whose body is an S3 notification, an EventBridge event of S3, or a
+            message that one object is to be scored.
 
     Returns:
         ``(bucket, key, etag, version or None, bytes)`` per object; nothing for S3's test message and for
@@ -274,6 +281,8 @@ def object_events(record: dict[str, Any]) -> list[ObjectEvent]:
         raise ValueError("the message is not an event of S3")
     if body.get("Event") == "s3:TestEvent":
         return []
+    if body.get("sls-ml") == "object":
+        return [(body["bucket"], body["key"], body["etag"], None, body["size"])]
     if body.get("source") == "aws.s3":
         if body["detail-type"] != "Object Created":
             return []

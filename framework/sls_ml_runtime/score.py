@@ -77,6 +77,16 @@ class Source:
         self.version = version
         self.size = size
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is what consoles write to show an empty folder: nothing to score."""
+        return self.key.endswith("/") and not self.size
+
+
+def results_folder(source: Source, digest: str) -> str:
+    """Where the results of an object and a model lie, below the prefix of all results."""
+    return f"{source.key}/{source.etag or source.version}-{digest[:12]}"
+
 
 class Superseded(Exception):  # noqa: N818 - nothing is wrong: there is nothing left to score
     """The object was replaced or deleted after the event; its successor has an event of its own."""
@@ -113,7 +123,7 @@ def score_object(scorer: Scorer, read: Read, results: Results, source: Source) -
         ResultsDiffer: A result is there with other bytes.
     """
     scorer.begin()
-    folder = f"{source.key}/{source.etag or source.version}-{scorer.digest[:12]}"
+    folder = results_folder(source, scorer.digest)
     done = results.get(f"{folder}/manifest.json")
     if done is not None:
         return Outcome(json.loads(done), replayed=True)

@@ -21,7 +21,8 @@ from sls_ml.artifact.source import extra_of, read_model
 from sls_ml.artifact.stages import step
 from sls_ml.artifact.table import read_table
 from sls_ml.errors import UsageError
-from sls_ml.spec.model import Engine, Name, Quantize, Tolerance
+from sls_ml.spec.model import Engine, Quantize, Tolerance
+from sls_ml.spec.values import Name
 
 
 def build(

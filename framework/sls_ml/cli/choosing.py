@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from sls_ml.errors import UsageError
+from sls_ml import deploy as story
+from sls_ml.errors import ExternalError, UsageError
+from sls_ml.provider.base import FunctionOutputs
 from sls_ml.spec import Project
 
 
@@ -57,3 +59,21 @@ def model_of(spec: Project, function: str, model: str | None) -> str:
             mend=f"say which: {', '.join(f'--model {name}' for name in names)}",
         )
     return names[0] if model is None else known("model", model, names)
+
+
+def deployed(spec: Project, function: str) -> FunctionOutputs:
+    """Where a function is found.
+
+    Raises:
+        UsageError: The spec has none of this name.
+        ExternalError: It is not deployed.
+    """
+    known("function", function, spec.functions)
+    functions = story.connect(spec).outputs().functions
+    if function not in functions:
+        raise ExternalError(
+            f"{function} is not deployed in stage {spec.stage}",
+            code="not-deployed",
+            mend=f"run `sls-ml deploy --stage {spec.stage}`",
+        )
+    return functions[function]

@@ -17,6 +17,7 @@ from sls_ml.cli import (
     making,
     measuring,
     promoting,
+    scoring,
     starting,
     trusting,
     using,
@@ -55,7 +56,7 @@ for _group, _commands in (
             deploying.destroy,
         ),
     ),
-    ("Use", (using.invoke, using.score, using.status, estimating.estimate)),
+    ("Use", (using.invoke, scoring.score, using.status, estimating.estimate)),
     ("Watch", (watching.logs, watching.metrics, watching.drift, watching.releases, watching.rollback)),
     ("Describe", (checking.doctor, trusting.iam, describing.schema)),
 ):

@@ -22,12 +22,14 @@ from sls_ml.errors import ExternalError, UsageError
 from sls_ml.intent.model import (
     Function,
     Grant,
+    ListObjects,
     Place,
     ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
     ReceiveMessages,
+    SendMessages,
     WriteLogs,
     WriteObjects,
 )
@@ -283,10 +285,14 @@ def _granted(grant: Grant) -> str:
             words = "write its own log"
         case ReadObjects(place):
             words = f"read {_placed(place)}"
+        case ListObjects(place):
+            words = f"list {_placed(place)}"
         case WriteObjects(place):
             words = f"write {_placed(place)}, and read what it wrote"
         case ReceiveMessages():
             words = "take messages from its own queue"
+        case SendMessages():
+            words = "send messages to its own queue"
         case ReadSecret(name):
             words = f"read the secret {name}"
         case _:

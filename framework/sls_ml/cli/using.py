@@ -1,10 +1,9 @@
-"""Commands that use what is deployed: invoke, score, status."""
+"""Commands that use what is deployed: invoke, status."""
 
 from __future__ import annotations
 
 import json as jsonlib
 import sys
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,14 +11,13 @@ import typer
 
 from sls_ml import deploy as story
 from sls_ml import promotion
-from sls_ml.cli.choosing import known, model_of
+from sls_ml.cli.choosing import deployed, known, model_of
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption, there
-from sls_ml.cli.waiting import wait_for_results
 from sls_ml.cli.watching import moved, warn_of_moves
 from sls_ml.conversion import locked
 from sls_ml.errors import ExternalError, StaleError, UsageError
-from sls_ml.provider.base import Deployer, FunctionOutputs
+from sls_ml.provider.base import Deployer
 from sls_ml.spec import Project, read
 
 
@@ -47,7 +45,7 @@ def invoke(
     spec = read(project, stage)
     chosen = model_of(spec, known("function", function, spec.functions), model)
     body = jsonlib.dumps(_request(spec, chosen, rows, sample)).encode()
-    endpoint = _found(spec, function).endpoint
+    endpoint = deployed(spec, function).endpoint
     http = spec.functions[function].http
     if endpoint is None or http is None:
         raise UsageError(
@@ -81,63 +79,6 @@ def invoke(
     output.document(document)
     if not json:
         _show_answer(output, document)
-
-
-def score(
-    function: FunctionArgument,
-    file: Annotated[Path, typer.Argument(help="The file to score.", show_default=False)],
-    *,
-    out: Annotated[Path | None, typer.Option(help="Where the results go; default <file>-scored.")] = None,
-    project: ProjectOption = HERE,
-    stage: StageOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Upload a file, wait until it is scored, and download the results."""
-    output = Output.open(as_json=json)
-    spec = read(project, stage)
-    found = _found(spec, function)
-    if found.input is None or found.output is None:
-        raise UsageError(
-            f"{function} scores no objects", code="no-objects", mend="ask it with `sls-ml invoke`"
-        )
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be read",
-            code="file-unreadable",
-            why=str(error),
-            mend="name an existing file that you may read",
-        ) from error
-    operations = story.operate(spec)
-    output.step(f"scoring {file.name}")
-    begun = time.time()
-    with output.working(f"uploading {len(content):,} bytes"):
-        stored = operations.put_object(found.input + file.name, content)
-    output.note(f"uploaded {len(content):,} bytes to {found.input}")
-    digest = promotion.served(spec, function)
-    key = found.input.partition("://")[2].partition("/")[2] + file.name
-    results = f"{found.output}{key}/{stored}-{digest[:12]}/"
-    with output.working("waiting for the function") as show:
-        wait_for_results(operations, function, results, since=begun, options=there(spec), show=show)
-    folder = out or file.with_name(f"{file.stem}-scored")
-    with output.working("downloading the results"):
-        for each in operations.list_objects(results):
-            target = folder / each.uri.removeprefix(results)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(operations.read_object(each.uri))
-    manifest = jsonlib.loads((folder / "manifest.json").read_bytes())
-    output.document({"results": results, "folder": str(folder), "manifest": manifest})
-    rows, scored, rejected = (manifest[key] for key in ("rows_in", "rows_scored", "rows_rejected"))
-    if manifest["refused"]:
-        output.warn(f"the file was refused: {manifest['refused']['message']}")
-    elif manifest["status"] != "scored":
-        output.warn(f"status: {manifest['status']}")
-    output.say(f"{rows} rows in = {scored} scored + {rejected} rejected", style="bold")
-    if not json:
-        files = [(f"{folder / part['file']}", f"{part['rows']:,} rows") for part in manifest["parts"]]
-        files += [(f"{folder / part['file']}", f"{part['rows']:,} rows") for part in manifest["rejected"]]
-        output.table(("", ""), [*files, (f"{folder / 'manifest.json'}", "counts, reasons, checksums")])
 
 
 def status(
@@ -246,18 +187,6 @@ def _show_drifts(output: Output, drifts: list[dict[str, str]] | None) -> None:
         ),
     )
     output.say("change the spec and deploy, or change it back by hand: a deploy alone does not see it")
-
-
-def _found(spec: Project, function: str) -> FunctionOutputs:
-    known("function", function, spec.functions)
-    functions = story.connect(spec).outputs().functions
-    if function not in functions:
-        raise ExternalError(
-            f"{function} is not deployed in stage {spec.stage}",
-            code="not-deployed",
-            mend=f"run `sls-ml deploy --stage {spec.stage}`",
-        )
-    return functions[function]
 
 
 def _request(spec: Project, model: str, rows: str | None, sample: int | None) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sls_ml.errors import ExternalError
-from sls_ml.provider.base import LogEvent, Operations
+from sls_ml.provider.base import FunctionOutputs, LogEvent, Operations, StoredObject
 
 SCORE_TIMEOUT = 900.0
 """Seconds that `score` waits for the results of one file."""
@@ -18,6 +18,9 @@ PATIENCE = 5.0
 
 _LOOK = 2.0
 """Seconds between two looks at the log."""
+
+_LONG_LOOK = 30.0
+"""Seconds of a pause after a look at very many objects."""
 
 
 def wait_for_results(
@@ -63,6 +66,46 @@ def wait_for_results(
                 why=trouble,
                 mend=f"look at `sls-ml logs {function}{options}`; it tries the file again, then gives it up",
             )
+
+
+def wait_for_all(
+    operations: Operations,
+    function: str,
+    found: FunctionOutputs,
+    digest: str,
+    handed: Sequence[StoredObject],
+    *,
+    since: float,
+    show: Callable[[str], None],
+) -> tuple[list[StoredObject], str | None]:
+    """Wait until objects that were handed over have results, or nothing more comes of them.
+
+    Args:
+        operations: The door to what is deployed.
+        function: The function's name in the spec.
+        found: Where it is found.
+        digest: Digest of the model.
+        handed: The objects.
+        since: When they were handed over, in seconds since the epoch.
+        show: Told how far the work is.
+
+    Returns:
+        The objects without results, after the function failed or for `SCORE_TIMEOUT` nothing came; and why.
+    """
+    left, progress = list(handed), time.monotonic()
+    while True:
+        begun = time.monotonic()
+        still = {(each.uri, each.etag) for each in operations.pending(found, digest)}
+        now = [each for each in left if (each.uri, each.etag) in still]
+        if len(now) < len(left):
+            left, progress = now, time.monotonic()
+        if not left:
+            return [], None
+        show(f"scoring: {len(handed) - len(left):,} of {len(handed):,} files")
+        trouble, idle = _trouble(operations, function, since), time.monotonic() - progress
+        if (trouble and idle > PATIENCE) or idle > SCORE_TIMEOUT:
+            return left, trouble
+        time.sleep(max(_LOOK / 4, min(_LONG_LOOK, time.monotonic() - begun)))
 
 
 def _trouble(operations: Operations, function: str, since: float) -> str | None:

@@ -15,6 +15,7 @@ from sls_ml.intent.model import (
     EngineName,
     Function,
     Grant,
+    ListObjects,
     ModelRef,
     Place,
     ReadAlias,
@@ -22,11 +23,12 @@ from sls_ml.intent.model import (
     ReadObjects,
     ReadSecret,
     ReceiveMessages,
+    SendMessages,
     WriteLogs,
     WriteObjects,
 )
 from sls_ml.intent.unsupported import refuse_unsupported
-from sls_ml.spec.model import Aws, Http, Objects, Project, Secret
+from sls_ml.spec.model import Aws, Http, Objects, Project, Schedule, Secret
 from sls_ml.spec.model import Function as FunctionSpec
 from sls_ml_runtime.dialects.csv_rows import output_columns
 
@@ -112,7 +114,7 @@ def _function(
         )
         for model in spec.model_names
     )
-    batch = _batch(name, spec.objects) if spec.objects else None
+    batch = _batch(name, spec.objects, spec.schedule) if spec.objects else None
     if batch:
         _refuse_columns(name, batch, models)
     if spec.http:
@@ -190,7 +192,7 @@ def _model(
     )
 
 
-def _batch(function: str, objects: Objects) -> Batch:
+def _batch(function: str, objects: Objects, schedule: Schedule | None) -> Batch:
     return Batch(
         source=_place(objects.from_, f"{function}/in/"),
         target=_place(objects.to, f"{function}/out/"),
@@ -198,6 +200,7 @@ def _batch(function: str, objects: Objects) -> Batch:
         output=objects.output,
         join=objects.join,
         max_rejected=objects.max_rejected,
+        schedule=schedule,
     )
 
 
@@ -232,6 +235,9 @@ def _grants(models: tuple[ModelRef, ...], batch: Batch | None, spec: FunctionSpe
         yield ReceiveMessages()
         yield ReadObjects(batch.source)
         yield WriteObjects(batch.target)
+        if batch.schedule is not None:
+            yield ListObjects(batch.source)
+            yield SendMessages()
     for value in spec.environment.values():
         if isinstance(value, Secret):
             yield ReadSecret(value.name)

@@ -15,6 +15,7 @@ from sls_ml.spec.model import (
     ProviderName,
     PythonVersion,
     Rollout,
+    Schedule,
     Secret,
     Tolerance,
     Traffic,
@@ -60,7 +61,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Batch:
-    """Scoring of the objects that arrive at a place. `max_rejected` is a share of the rows."""
+    """Scoring of the objects that arrive at a place, and at times of those that wait there.
+
+    `max_rejected` is a share of the rows.
+    """
 
     source: Place
     target: Place
@@ -68,6 +72,7 @@ class Batch:
     output: Literal["csv", "jsonl", "parquet"]
     join: tuple[str, ...]
     max_rejected: float
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,13 @@ class ReadObjects:
 
 
 @dataclass(frozen=True)
+class ListObjects:
+    """See which objects a place has, to find those that wait."""
+
+    place: Place
+
+
+@dataclass(frozen=True)
 class WriteObjects:
     """Write the results of a batch function, and read its own manifests for replays."""
 
@@ -110,13 +122,28 @@ class ReceiveMessages:
 
 
 @dataclass(frozen=True)
+class SendMessages:
+    """Put the objects that wait into the function's own queue."""
+
+
+@dataclass(frozen=True)
 class ReadSecret:
     """Read one secret at start."""
 
     name: str
 
 
-Grant = ReadModel | ReadAlias | WriteLogs | ReadObjects | WriteObjects | ReceiveMessages | ReadSecret
+Grant = (
+    ReadModel
+    | ReadAlias
+    | WriteLogs
+    | ReadObjects
+    | ListObjects
+    | WriteObjects
+    | ReceiveMessages
+    | SendMessages
+    | ReadSecret
+)
 
 Signal = Literal[
     "cold_starts",

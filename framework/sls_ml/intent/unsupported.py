@@ -35,7 +35,6 @@ def _project_keys(project: Project) -> Iterator[str]:
 
 def _function_keys(function: Function) -> Iterator[str]:
     asked = [
-        (function.schedule is not None, "schedule"),
         (function.package != "zip", f"package: {function.package} (only zip)"),
     ]
     if function.style == "chalice":

@@ -62,6 +62,7 @@ class Cloud:
         from sls_ml.local.functions import Functions
         from sls_ml.local.http_api import HttpApis
         from sls_ml.local.lambda_api import LambdaApi
+        from sls_ml.local.scheduler import Scheduler
         from sls_ml.local.service import mount
 
         at = self.endpoint
@@ -86,6 +87,7 @@ class Cloud:
             host=self._host,
             credentials=self._assume,
         )
+        scheduler = Scheduler(endpoint=at.url, account=at.account, region=at.region, credentials=self._assume)
         lambda_ = LambdaApi(at.account, at.region, functions, self._host, urls, self._sources, self._stopping)
         site = Site(at.url, at.region, at.account, at.access_key, at.secret_key)
         mount("lambda", "awslambda", lambda_.operations(), at.account, lambda_.resource)
@@ -101,6 +103,8 @@ class Cloud:
         moto_mends.read_patterns()
         moto_mends.sign_empty_bodies()
         moto_mends.serve_apis(apis.open, apis.close)
+        moto_mends.name_batches()
+        moto_mends.keep_time(scheduler.begin, scheduler.end)
 
     def _assume(self, role: str, session: str) -> Mapping[str, str]:
         """Credentials of a role, as Lambda gives them to a function."""

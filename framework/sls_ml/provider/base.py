@@ -108,11 +108,12 @@ class Changes:
 
 @dataclass(frozen=True)
 class FunctionOutputs:
-    """Where a deployed function is found; URIs are complete."""
+    """Where a deployed function is found; URIs are complete. `queue` is where events of objects wait."""
 
     endpoint: str | None
     input: str | None
     output: str | None
+    queue: str | None = None
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,7 @@ class Operations(Protocol):
         """Call an endpoint, signed with the caller's credentials where its auth is ``iam``."""
 
     def put_object(self, uri: str, body: bytes) -> str:
-        """Write an object; returns what names this very content in the results: its version or ETag."""
+        """Write an object; returns its ETag, which names this very content in the results."""
 
     def read_object(self, uri: str) -> bytes:
         """Read an object whole."""
@@ -280,6 +281,12 @@ class Operations(Protocol):
 
     def wait_for_object(self, uri: str, suffix: str, *, timeout: float) -> StoredObject:
         """The first object whose URI begins with `uri` and ends with `suffix`, as soon as there is one."""
+
+    def pending(self, function: FunctionOutputs, digest: str) -> Iterator[StoredObject]:
+        """The objects in the input of a batch function that have no results of a model, by its digest."""
+
+    def hand_over(self, function: FunctionOutputs, objects: Sequence[StoredObject]) -> None:
+        """Have a batch function score objects of its input, as if they had just arrived."""
 
     def logs(
         self, function: str, *, since: float, follow: bool = False, check: bool = False

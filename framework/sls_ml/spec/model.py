@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from sls_ml.spec import rate, timetable
+from sls_ml.spec.values import (
+    Bytes,
+    Certificate,
+    DomainName,
+    HostedZone,
+    Key,
+    Milliseconds,
+    Moment,
+    Name,
+    Policy,
+    ProjectName,
+    Rate,
+    Recurrence,
+    Requirement,
+    Seconds,
+    SecretField,
+    SecurityGroup,
+    Share,
+    Silence,
+    Subnet,
+    TimeZone,
+)
 
 ProviderName = Literal["aws", "gcp", "azure", "knative"]
 Engine = Literal["auto", "lite", "ort_capi", "ort_python"]
@@ -19,86 +38,6 @@ PythonVersion = Literal["3.11", "3.12", "3.13"]
 
 LOCAL_STAGE = "local"
 """The reserved stage: deploys to the embedded cloud on this machine."""
-
-_NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9]))*")
-
-
-def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValueError("lower-case letters, digits and single hyphens, starting with a letter")
-    return value
-
-
-def _quantity(units: dict[str, float], example: str) -> BeforeValidator:
-    """Accept a bare number or a text such as ``10s``, and give the number in the base unit."""
-    pattern = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(units)})")
-
-    def parse(value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        match = pattern.fullmatch(value)
-        if match is None:
-            raise ValueError(f"a quantity such as {example}")
-        number = float(match[1]) * units[match[2]]
-        return int(number) if number.is_integer() else number
-
-    return BeforeValidator(parse)
-
-
-def _schema(kind: str, pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [{"type": kind}, {"type": "string", "pattern": pattern}]})
-
-
-def _matching(pattern: str, example: str) -> AfterValidator:
-    """Accept texts that match a pattern as a whole."""
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(f"such as {example}")
-        return value
-
-    return AfterValidator(check)
-
-
-Name = Annotated[
-    str,
-    Field(min_length=1, max_length=32),
-    AfterValidator(_name),
-]
-Seconds = Annotated[
-    int, _quantity({"s": 1, "m": 60}, "10s or 5m"), Field(ge=1), _schema("integer", r"^\d+\s*(s|m)$")
-]
-Silence = Annotated[
-    int,
-    _quantity({"m": 60, "h": 3600, "d": 86400}, "90m, 14h or 1d"),
-    Field(ge=600, le=86400),
-    _schema("integer", r"^\d+\s*(m|h|d)$"),
-]
-Milliseconds = Annotated[
-    int, _quantity({"ms": 1, "s": 1000}, "200ms or 2s"), Field(ge=1), _schema("integer", r"^\d+\s*(ms|s)$")
-]
-Bytes = Annotated[
-    int,
-    _quantity({"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}, "512KB or 4MB"),
-    Field(ge=1),
-    _schema("integer", r"^\d+\s*(B|KB|MB|GB)$"),
-]
-Share = Annotated[
-    float,
-    _quantity({"%": 0.01}, "5% or 0.05"),
-    Field(ge=0, le=1),
-    _schema("number", r"^\d+(\.\d+)?\s*%$"),
-]
-
-
-Rate = Annotated[
-    float,
-    BeforeValidator(lambda value: rate.per_month(value) if isinstance(value, str) else value),
-    Field(ge=0),
-    _schema("number", rate.PATTERN),
-]
-"""So many in a month."""
 
 
 class _Model(BaseModel):
@@ -139,18 +78,9 @@ class Jwt(_Model):
 class Domain(_Model):
     """A host name of your own: the ARN of its certificate, and the id of a zone that is to get its record."""
 
-    name: Annotated[
-        str,
-        _matching(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "risk.example.org"),
-    ]
-    certificate: Annotated[
-        str,
-        _matching(
-            r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+",
-            "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
-        ),
-    ]
-    zone: Annotated[str, _matching(r"Z[A-Z0-9]{1,31}", "Z0123456789ABCDEFGHIJ")] | None = None
+    name: DomainName
+    certificate: Certificate
+    zone: HostedZone | None = None
 
 
 class Throttle(_Model):
@@ -187,25 +117,13 @@ class Objects(_Model):
     max_rejected: Share = 0.05
 
 
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, OSError, ValueError) as error:
-        raise ValueError("a time zone such as Europe/Zurich") from error
-    return value
-
-
 class Period(_Model):
     """From a time on, so many environments wait, and no more than `max` where they follow the traffic."""
 
-    at: Annotated[
-        str,
-        AfterValidator(timetable.checked),
-        WithJsonSchema({"type": "string", "pattern": timetable.PATTERN}),
-    ]
+    at: Moment
     provisioned: int = Field(ge=0)
     max: int | None = Field(default=None, ge=1)
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: TimeZone = "UTC"
 
 
 class Concurrency(_Model):
@@ -239,9 +157,7 @@ def _even(value: object) -> object:
 class Secret(_Model):
     """An environment value that is read from the provider's secret store at start."""
 
-    secret: Annotated[
-        str, _matching(r"[A-Za-z0-9/_+=.@-]{1,512}(#.+)?", "credit/database, or credit/database#password")
-    ]
+    secret: SecretField
 
     @property
     def name(self) -> str:
@@ -249,20 +165,22 @@ class Secret(_Model):
         return self.secret.partition("#")[0]
 
 
-_Requirement = Annotated[
-    str,
-    _matching(
-        r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?\s*([<>=!~][<>=!~A-Za-z0-9.*+, -]*)?(;.+)?",
-        "phonenumbers, or numpy>=2,<3: the name of a package, with versions",
-    ),
-]
-
-
 class Follow(_Model):
     """An alias of the model to serve without a deploy, and after how many seconds to look where it points."""
 
     alias: Name
     seconds: int = Field(default=30, ge=1, le=3600)
+
+
+class Schedule(_Model):
+    """When the objects that wait are scored: at certain times, as they are in `timezone`, or at a rate."""
+
+    at: Recurrence
+    timezone: TimeZone = "UTC"
+
+
+def _plain_time(value: object) -> object:
+    return {"at": value} if isinstance(value, str) else value
 
 
 class Function(_Model):
@@ -275,7 +193,7 @@ class Function(_Model):
     models: tuple[Name, ...] = ()
     http: Http | None = None
     objects: Objects | None = None
-    schedule: str | None = None
+    schedule: Annotated[Schedule | None, BeforeValidator(_plain_time)] = None
     memory: int = Field(default=512, ge=128, le=10240)
     timeout: Seconds | None = None
     python: PythonVersion = "3.13"
@@ -287,7 +205,7 @@ class Function(_Model):
     observability: Literal["native", "powertools"] | None = None
     style: Literal["function", "chalice"] = "function"
     environment: dict[str, str | Secret] = {}
-    requirements: tuple[_Requirement, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
     follow: Name | Follow | None = None
 
     @property
@@ -313,28 +231,11 @@ class Alarms(_Model):
     drift: Annotated[float, Field(gt=0)] | None = 0.2
 
 
-_Subnet = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}", "subnet-0a1b2c3d4e5f67890")]
-_SecurityGroup = Annotated[str, _matching(r"sg-[0-9a-f]{8,17}", "sg-0a1b2c3d4e5f67890")]
-_Key = Annotated[
-    str,
-    _matching(
-        r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
-        "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-    ),
-]
-_Policy = Annotated[
-    str,
-    _matching(
-        r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "arn:aws:iam::123456789012:policy/boundary"
-    ),
-]
-
-
 class Vpc(_Model):
     """A network of your own that functions run in."""
 
-    subnets: tuple[_Subnet, ...] = Field(min_length=1)
-    security_groups: tuple[_SecurityGroup, ...] = Field(min_length=1)
+    subnets: tuple[Subnet, ...] = Field(min_length=1)
+    security_groups: tuple[SecurityGroup, ...] = Field(min_length=1)
 
 
 class Aws(_Model):
@@ -345,8 +246,8 @@ class Aws(_Model):
     """
 
     vpc: Vpc | None = None
-    kms: _Key | None = None
-    permissions_boundary: _Policy | None = None
+    kms: Key | None = None
+    permissions_boundary: Policy | None = None
 
 
 class Canary(_Model):
@@ -374,7 +275,7 @@ class Rollout(_Model):
 class Spec(_Model):
     """The keys of sls-ml.yaml, save `stages`."""
 
-    project: Annotated[str, Field(min_length=3, max_length=32), AfterValidator(_name)]
+    project: ProjectName
     provider: ProviderName = "aws"
     region: str = "eu-west-1"
     artifacts: Path = Path("artifacts")

@@ -294,8 +294,11 @@ def _cross_checks(project: Project, document: _Document) -> Iterator[Problem]:
                 key = "model" if function.model else "models"
                 mend = f"models: {', '.join(known)}{_meant(model, known)}"
                 yield at(f"names the unknown model {model!r}", "functions", name, key, mend=mend)
-        if function.http is None and function.objects is None and function.schedule is None:
-            yield at("needs one of `http`, `objects`, `schedule`", "functions", name)
+        if function.http is None and function.objects is None:
+            yield at("needs one of `http`, `objects`", "functions", name)
+        if function.schedule is not None and function.objects is None:
+            mend = "it says when the objects of a function with `objects` are scored"
+            yield at("is for a function with `objects`", "functions", name, "schedule", mend=mend)
         if function.http is not None and function.objects is not None:
             mend = "make two functions of the same model"
             yield at("has both `http` and `objects`", "functions", name, mend=mend)

@@ -7,7 +7,7 @@ import tomllib
 from importlib import resources
 from typing import Any
 
-from sls_ml.spec import rate
+from sls_ml.spec import rate, timetable
 from sls_ml.spec.model import Spec
 
 
@@ -23,6 +23,8 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["rollout"]["default"] = "all-at-once"
     traffic = schema["$defs"]["Function"]["properties"]["traffic"]
     traffic["anyOf"] = [{"type": "number"}, {"type": "string", "pattern": rate.PATTERN}, *traffic["anyOf"]]
+    schedule = schema["$defs"]["Function"]["properties"]["schedule"]
+    schedule["anyOf"] = [{"type": "string", "pattern": timetable.PATTERN_WITH_RATES}, *schedule["anyOf"]]
     _explain(schema)
     schema["$defs"]["Stage"] = _stage(schema)
     schema["properties"]["stages"] = {

@@ -10,11 +10,14 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 PATTERN = r"^(cron|at)\(.+\)$"
+PATTERN_WITH_RATES = r"^(cron|at|rate)\(.+\)$"
 
 _CALL = re.compile(r"(cron|at|rate)\(\s*(.*?)\s*\)")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _PART = re.compile(r"(\*|[A-Z\d]+)(?:-([A-Z\d]+))?(?:/(\d+))?")
+_RATE = re.compile(r"([1-9]\d{0,8}) (minute|hour|day)s?")
+_LEAP_YEARS_APART = 8
 _EXAMPLE = "such as cron(0 7 ? * MON-FRI *) or at(2027-01-31T07:00:00)"
 
 
@@ -94,6 +97,20 @@ def checked(text: str) -> str:
     return text
 
 
+def checked_with_rates(text: str) -> str:
+    """The expression, if it is one that comes at certain times, or again and again after some time.
+
+    Raises:
+        ValueError: It is none; says what is expected.
+    """
+    match = _CALL.fullmatch(text)
+    if match is None or match[1] != "rate":
+        return checked(text)
+    if not _RATE.fullmatch(match[2]):
+        raise ValueError(f"a rate such as rate(6 hours), in minutes, hours or days, in place of {text!r}")
+    return text
+
+
 def times(text: str, zone: ZoneInfo, year: int) -> Iterator[datetime]:
     """When an expression comes in a year, if it comes in every year: none of ``at(…)`` or of certain years.
 
@@ -102,11 +119,38 @@ def times(text: str, zone: ZoneInfo, year: int) -> Iterator[datetime]:
         zone: Where its hours are counted.
         year: The year.
     """
-    if not text.startswith("cron"):
-        return
-    minutes, hours, days, months, weekdays, years = _split(text.removeprefix("cron(").removesuffix(")"))
-    if years != "*":
-        return
+    if text.startswith("cron") and _split(_inner(text))[-1] == "*":
+        yield from _in_year(text, zone, year)
+
+
+def following(text: str, zone: ZoneInfo, after: datetime) -> datetime | None:
+    """When an expression comes next after a moment; None when it never comes again.
+
+    Args:
+        text: A checked expression, with rates.
+        zone: Where its hours are counted.
+        after: A moment with a time zone; that from which on a rate is counted, too.
+    """
+    kind, inner = text.partition("(")[0], _inner(text)
+    if kind == "rate":
+        number, unit = inner.split()
+        return after + timedelta(**{unit.rstrip("s") + "s": int(number)})
+    if kind == "at":
+        moment = datetime.fromisoformat(inner).replace(tzinfo=zone)
+        return moment if moment > after else None
+    first = after.astimezone(zone).year
+    of_years = _YEARS.values(_split(inner)[-1])
+    years = (year for year in range(first, first + _LEAP_YEARS_APART + 1) if year in of_years)
+    coming = (moment for year in years for moment in _in_year(text, zone, year))
+    return next((moment for moment in coming if moment > after), None)
+
+
+def _inner(text: str) -> str:
+    return text.partition("(")[2].removesuffix(")").strip()
+
+
+def _in_year(text: str, zone: ZoneInfo, year: int) -> Iterator[datetime]:
+    minutes, hours, days, months, weekdays, _ = _split(_inner(text))
     clock = [(hour, minute) for hour in _HOURS.values(hours) for minute in _MINUTES.values(minutes)]
     of_year = _OF_YEAR.values(months)
     day = date(year, 1, 1)

@@ -13,16 +13,18 @@ from sls_ml.errors import ModelError, SpecError, UnsupportedError
 from sls_ml.intent import build
 from sls_ml.intent.model import (
     Alarm,
+    ListObjects,
     Place,
     ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
     ReceiveMessages,
+    SendMessages,
     WriteLogs,
     WriteObjects,
 )
-from sls_ml.spec.model import Project
+from sls_ml.spec.model import Project, Schedule
 
 
 def manifest(size: int = 1000) -> tuple[str, Mapping[str, Any]]:
@@ -142,7 +144,6 @@ def test_functions_must_not_feed_a_circle() -> None:
         ),
         ({"score": {"model": "credit", "objects": {}, "observability": "native"}}, {}, "observability"),
         ({"score": {"model": "credit", "objects": {"format": "parquet"}}}, {}, "objects.format: parquet"),
-        ({"score": {"model": "credit", "schedule": "rate(1 day)"}}, {}, "schedule"),
         ({"predict": {"model": "credit", "http": {}}}, {"provider": "gcp"}, "provider: gcp"),
     ],
 )
@@ -165,6 +166,22 @@ def test_a_function_may_read_the_alias_that_it_follows(follow: Any) -> None:
     assert "failed_follows" in {alarm.measure.signal for alarm in function.alarms}
     assert function.follow is not None
     assert function.follow.seconds == (30 if follow == "champion" else 60)
+
+
+@pytest.mark.parametrize("schedule", ["rate(6 hours)", {"at": "rate(6 hours)", "timezone": "UTC"}])
+def test_a_function_with_a_schedule_may_list_its_input_and_send_itself_messages(schedule: Any) -> None:
+    # GIVEN a batch function with a schedule, in short or in full, and one without
+    functions = {
+        "score": {"model": "credit", "objects": {}, "schedule": schedule},
+        "other": {"model": "credit", "objects": {}},
+    }
+    # WHEN the project is decided
+    score, other = build(project(functions), {"credit": manifest()}).functions
+    # THEN the first alone may find what waits in its input, and put it into its queue
+    assert score.batch is not None
+    assert score.batch.schedule == Schedule(at="rate(6 hours)")
+    assert {ListObjects(score.batch.source), SendMessages()} <= set(score.grants)
+    assert not {ListObjects, SendMessages} & {type(grant) for grant in other.grants}
 
 
 def test_a_function_may_read_the_secrets_that_it_names() -> None:

@@ -15,6 +15,7 @@ from sls_ml.intent.model import (
     Deployment,
     Function,
     Grant,
+    ListObjects,
     ModelRef,
     Place,
     ReadAlias,
@@ -22,6 +23,7 @@ from sls_ml.intent.model import (
     ReadObjects,
     ReadSecret,
     ReceiveMessages,
+    SendMessages,
     WriteLogs,
     WriteObjects,
 )
@@ -37,6 +39,7 @@ from sls_ml.spec.model import (
     Jwt,
     Period,
     Rollout,
+    Schedule,
     Secret,
     Throttle,
     Tolerance,
@@ -91,6 +94,8 @@ def function(name: str = "predict", **changed: Any) -> Function:
     grants: list[Grant] = [WriteLogs(), *(ReadModel(each.name) for each in models)]
     if batch:
         grants += [ReceiveMessages(), ReadObjects(batch.source), WriteObjects(batch.target)]
+    if batch and batch.schedule:
+        grants += [ListObjects(batch.source), SendMessages()]
     grants += [ReadSecret(value.secret) for value in environment.values() if isinstance(value, Secret)]
     if follow := changed.get("follow"):
         grants += [ReadAlias(each.name, follow.alias) for each in models]
@@ -290,6 +295,16 @@ DEPLOYMENTS: dict[str, Deployment] = {
     "batch": deployment(function("score", batch=OWN)),
     "batch-existing-buckets": deployment(
         function("score", batch=scoring(Place("in-bucket", "incoming/"), Place("out-bucket", "scored/")))
+    ),
+    "batch-scheduled": deployment(
+        function("score", batch=replace(OWN, schedule=Schedule(at="rate(6 hours)"))),
+        function(
+            "nightly",
+            batch=replace(
+                scoring(Place("in-bucket", ""), Place("out-bucket", "scored/")),
+                schedule=Schedule(at="cron(30 2 * * ? *)", timezone="Europe/Zurich"),
+            ),
+        ),
     ),
     "batch-whole-bucket": deployment(
         function("score", batch=scoring(Place("in-bucket", ""), Place(None, "score/out/")))

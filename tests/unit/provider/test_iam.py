@@ -10,12 +10,14 @@ import pytest
 from sls_ml.intent.model import (
     Deployment,
     Grant,
+    ListObjects,
     Place,
     ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
     ReceiveMessages,
+    SendMessages,
     WriteLogs,
     WriteObjects,
 )
@@ -51,6 +53,11 @@ GRANTS: dict[Grant, tuple[list[str], Any]] = {
         ["s3:GetObject", "s3:PutObject"],
         {"Fn::Sub": "arn:${AWS::Partition}:s3:::${DataBucket}/out/*"},
     ),
+    ListObjects(Place("bucket", "in/")): (
+        ["s3:ListBucket"],
+        {"Fn::Sub": "arn:${AWS::Partition}:s3:::bucket"},
+    ),
+    SendMessages(): (["sqs:SendMessage"], {"Fn::GetAtt": ["ScoreQueue", "Arn"]}),
     ReadSecret("token"): (
         ["secretsmanager:GetSecretValue"],
         {

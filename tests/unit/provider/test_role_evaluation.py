@@ -24,6 +24,7 @@ KEY = f"arn:aws:kms:{HERE}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OWN_LOG = f"arn:aws:logs:{HERE}:log-group:/aws/lambda/{STACK}-predict:log-stream:2026/11/24/x"
 FUNCTION = f"arn:aws:lambda:{HERE}:function:{STACK}-predict"
 INTERFACE = f"arn:aws:ec2:{HERE}:network-interface/eni-0a1b2c3d"
+BUCKET = "arn:aws:s3:::arn:of:DataBucket"
 
 
 def may(golden: str, role: str, action: str, resource: str, context: dict[str, str] | None = None) -> bool:
@@ -70,6 +71,10 @@ def call(*words: str, **context: str) -> Any:
             "arn:of:PredictAlias",
             lambda_InvokedViaFunctionUrl="true",
         ),
+        call("batch-scheduled", "ScoreRole", "s3:ListBucket", BUCKET, s3_prefix="score/in/"),
+        call("batch-scheduled", "ScoreRole", "sqs:SendMessage", "arn:of:ScoreQueue"),
+        call("batch-scheduled", "ScoreScheduleAccess", "sqs:SendMessage", "arn:of:ScoreQueue"),
+        call("batch-scheduled", "NightlyRole", "s3:ListBucket", "arn:aws:s3:::in-bucket"),
     ],
 )
 def test_what_a_role_is_for_is_allowed(
@@ -114,6 +119,17 @@ def test_what_a_role_is_for_is_allowed(
             "arn:of:PredictAlias",
             lambda_FunctionUrlAuthType="NONE",
         ),
+        call("batch", "ScoreRole", "s3:ListBucket", BUCKET, s3_prefix="score/in/"),
+        call("batch", "ScoreRole", "sqs:SendMessage", "arn:of:ScoreQueue"),
+        call("batch-scheduled", "ScoreRole", "s3:ListBucket", BUCKET, s3_prefix="score/out/"),
+        call("batch-scheduled", "ScoreRole", "s3:ListBucket", BUCKET),
+        call("batch-scheduled", "ScoreRole", "s3:DeleteObject", f"{BUCKET}/score/in/a.csv"),
+        call("batch-scheduled", "ScoreRole", "sqs:SendMessage", "arn:of:NightlyQueue"),
+        call("batch-scheduled", "ScoreRole", "sqs:SendMessage", "arn:of:ScoreDeadLetters"),
+        call("batch-scheduled", "NightlyRole", "s3:ListBucket", "arn:aws:s3:::out-bucket"),
+        call("batch-scheduled", "ScoreScheduleAccess", "sqs:SendMessage", "arn:of:NightlyQueue"),
+        call("batch-scheduled", "ScoreScheduleAccess", "sqs:ReceiveMessage", "arn:of:ScoreQueue"),
+        call("batch-scheduled", "ScoreScheduleAccess", "s3:GetObject", f"{BUCKET}/score/in/a.csv"),
     ],
 )
 def test_all_else_is_not(golden: str, role: str, action: str, resource: str, context: dict[str, str]) -> None:

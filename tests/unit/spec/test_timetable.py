@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from ruamel.yaml import YAML
 
 from sls_ml.errors import SpecError
 from sls_ml.spec import json_schema, read, timetable
+from sls_ml.spec.model import Schedule
 
 SPEC = """\
 project: credit-risk
@@ -115,6 +117,64 @@ def test_a_time_zone_must_be_one(tmp_path: Path, zone: str) -> None:
     # WHEN it is read THEN it is refused
     with pytest.raises(SpecError, match="expected: a time zone such as Europe/Zurich"):
         read(tmp_path, "local")
+
+
+BATCH = """
+project: credit-risk
+models: {credit: {source: model.skops, sample: sample.csv}}
+functions:
+  score:
+    model: credit
+    %s
+    schedule: %s
+"""
+
+
+@pytest.mark.parametrize("text", ["rate(1 minute)", "rate(6 hours)", "rate(30 days)", "cron(0 2 * * ? *)"])
+def test_batches_may_be_scored_at_a_rate_too(tmp_path: Path, text: str) -> None:
+    # GIVEN a batch function with a schedule, in short
+    (tmp_path / "sls-ml.yaml").write_text(BATCH % ("objects: {}", text))
+    # WHEN it is read THEN it is the one in full, and an editor accepts it
+    schedule = read(tmp_path, "local").functions["score"].schedule
+    assert schedule == Schedule(at=text, timezone="UTC")
+    jsonschema.validate(YAML(typ="safe").load(tmp_path / "sls-ml.yaml"), json_schema())
+
+
+@pytest.mark.parametrize(
+    "text", ["rate(0 hours)", "rate(2 weeks)", "rate(1.5 hours)", "rate(hourly)", "rate(1  hour)"]
+)
+def test_a_rate_must_be_one(tmp_path: Path, text: str) -> None:
+    # GIVEN a rate that is none WHEN it is read THEN the line says what is expected
+    (tmp_path / "sls-ml.yaml").write_text(BATCH % ("objects: {}", text))
+    with pytest.raises(SpecError, match=r"a rate such as rate\(6 hours\), in minutes, hours or days"):
+        read(tmp_path, "local")
+
+
+def test_a_schedule_is_for_batches_alone(tmp_path: Path) -> None:
+    # GIVEN a schedule for an endpoint WHEN it is read THEN it is refused
+    (tmp_path / "sls-ml.yaml").write_text(BATCH % ("http: {}", "rate(1 day)"))
+    with pytest.raises(SpecError, match="is for a function with `objects`") as caught:
+        read(tmp_path, "local")
+    assert [problem.key for problem in caught.value.problems] == ["functions.score.schedule"]
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "after", "expected"),
+    [
+        ("rate(90 minutes)", "UTC", "2026-11-24T15:00:00", "2026-11-24T16:30:00"),
+        ("at(2026-11-24T15:00:01)", "UTC", "2026-11-24T15:00:00", "2026-11-24T15:00:01"),
+        ("at(2026-11-24T15:00:00)", "UTC", "2026-11-24T15:00:00", None),
+        ("at(2026-11-24T15:00:01)", "Europe/Zurich", "2026-11-24T15:00:00", None),
+        ("cron(0 2 * * ? *)", "Europe/Zurich", "2026-11-24T15:00:00", "2026-11-25T01:00:00"),
+        ("cron(0/15 * * * ? *)", "UTC", "2026-12-31T23:59:00", "2027-01-01T00:00:00"),
+        ("cron(0 0 29 2 ? *)", "UTC", "2026-11-24T15:00:00", "2028-02-29T00:00:00"),
+        ("cron(0 7 ? * MON 2020)", "UTC", "2026-11-24T15:00:00", None),
+    ],
+)
+def test_the_next_time_is_told(text: str, zone: str, after: str, expected: str | None) -> None:
+    # GIVEN an expression and a moment, WHEN the next time is asked for THEN it is right, in any zone
+    coming = timetable.following(text, ZoneInfo(zone), datetime.fromisoformat(after).replace(tzinfo=UTC))
+    assert coming == (expected and datetime.fromisoformat(expected).replace(tzinfo=UTC))
 
 
 def test_a_stage_has_a_schedule_of_its_own(tmp_path: Path) -> None:

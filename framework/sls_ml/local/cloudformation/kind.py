@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -89,6 +90,16 @@ class Kind:
 def tag_map(properties: Properties) -> dict[str, str]:
     """CloudFormation's list of tags as a map."""
     return {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or []}
+
+
+def tag_list(properties: Properties) -> list[dict[str, str]]:
+    """The tags as most services take them."""
+    return [{"Key": key, "Value": value} for key, value in tag_map(properties).items()]
+
+
+def document(value: Any) -> str:
+    """A policy, a pattern or the like as JSON, given as such or as a value."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def picked(properties: Properties, *names: str) -> dict[str, Any]:

@@ -7,11 +7,14 @@ from typing import Any, Final
 
 from sls_ml.local.cloudformation import (
     codedeploy_kinds,
+    event_kinds,
     gateway_kinds,
+    iam_kinds,
     lambda_kinds,
+    message_kinds,
     s3_kinds,
     secret_kinds,
-    service_kinds,
+    watch_kinds,
 )
 from sls_ml.local.cloudformation.kind import Kind
 from sls_ml.local.cloudformation.template import parse
@@ -22,14 +25,14 @@ CARRIED_OUT: Final[Mapping[str, Kind]] = {
     "AWS::ApiGatewayV2::Integration": gateway_kinds.Integration(),
     "AWS::ApiGatewayV2::Route": gateway_kinds.Route(),
     "AWS::ApiGatewayV2::Stage": gateway_kinds.Stage(),
-    "AWS::CloudWatch::Alarm": service_kinds.Alarm(),
-    "AWS::CloudWatch::Dashboard": service_kinds.Dashboard(),
+    "AWS::CloudWatch::Alarm": watch_kinds.Alarm(),
+    "AWS::CloudWatch::Dashboard": watch_kinds.Dashboard(),
     "AWS::CodeDeploy::Application": codedeploy_kinds.Application(),
     "AWS::CodeDeploy::DeploymentGroup": codedeploy_kinds.DeploymentGroup(),
-    "AWS::Events::Rule": service_kinds.Rule(),
-    "AWS::IAM::ManagedPolicy": service_kinds.ManagedPolicy(),
-    "AWS::IAM::OIDCProvider": service_kinds.OIDCProvider(),
-    "AWS::IAM::Role": service_kinds.Role(),
+    "AWS::Events::Rule": event_kinds.Rule(),
+    "AWS::IAM::ManagedPolicy": iam_kinds.ManagedPolicy(),
+    "AWS::IAM::OIDCProvider": iam_kinds.OIDCProvider(),
+    "AWS::IAM::Role": iam_kinds.Role(),
     "AWS::Lambda::Alias": lambda_kinds.Alias(),
     "AWS::Lambda::EventInvokeConfig": lambda_kinds.EventInvokeConfig(),
     "AWS::Lambda::EventSourceMapping": lambda_kinds.EventSourceMapping(),
@@ -37,13 +40,14 @@ CARRIED_OUT: Final[Mapping[str, Kind]] = {
     "AWS::Lambda::Permission": lambda_kinds.Permission(),
     "AWS::Lambda::Url": lambda_kinds.Url(),
     "AWS::Lambda::Version": lambda_kinds.Version(),
-    "AWS::Logs::LogGroup": service_kinds.LogGroup(),
+    "AWS::Logs::LogGroup": watch_kinds.LogGroup(),
     "AWS::S3::Bucket": s3_kinds.Bucket(),
     "AWS::S3::BucketPolicy": s3_kinds.BucketPolicy(),
+    "AWS::Scheduler::Schedule": event_kinds.Schedule(),
     "AWS::SecretsManager::Secret": secret_kinds.Secret(),
-    "AWS::SNS::Topic": service_kinds.Topic(),
-    "AWS::SQS::Queue": service_kinds.Queue(),
-    "AWS::SQS::QueuePolicy": service_kinds.QueuePolicy(),
+    "AWS::SNS::Topic": message_kinds.Topic(),
+    "AWS::SQS::Queue": message_kinds.Queue(),
+    "AWS::SQS::QueuePolicy": message_kinds.QueuePolicy(),
 }
 
 NOT_EMULATED: Final[frozenset[str]] = frozenset(
@@ -59,7 +63,6 @@ NOT_EMULATED: Final[frozenset[str]] = frozenset(
         "AWS::SNS::Subscription",
         "AWS::SNS::TopicPolicy",
         "AWS::Route53::RecordSet",
-        "AWS::Scheduler::Schedule",
         "AWS::Scheduler::ScheduleGroup",
     }
 )

@@ -145,6 +145,7 @@ class AwsDeployer:
                     endpoint=_output(stack, function, "Endpoint"),
                     input=_output(stack, function, "Input"),
                     output=_output(stack, function, "Output"),
+                    queue=_output(stack, function, "Queue"),
                 )
                 for function in _functions(stack)
             },

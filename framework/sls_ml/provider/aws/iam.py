@@ -8,12 +8,14 @@ from typing import Any, Literal, assert_never
 
 from sls_ml.intent.model import (
     Grant,
+    ListObjects,
     Place,
     ReadAlias,
     ReadModel,
     ReadObjects,
     ReadSecret,
     ReceiveMessages,
+    SendMessages,
     WriteLogs,
     WriteObjects,
 )
@@ -90,6 +92,23 @@ def statement(grant: Grant, scope: Scope) -> Statement:
             return write_logs(scope.log_group)
         case ReadModel() | ReadAlias():
             return _read_store(grant, scope.store)
+        case ReadSecret(name):
+            return Statement(
+                sid=f"ReadSecret{names.short_hash(name, 6)}",
+                actions=("secretsmanager:GetSecretValue",),
+                resource=sub(f"arn:{PARTITION}:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-??????"),
+                reason="Secrets Manager ends each ARN with six characters of its own.",
+            )
+        case ReceiveMessages() | SendMessages():
+            return _use_queue(grant, scope.queue)
+        case ReadObjects() | ListObjects() | WriteObjects():
+            return _use_objects(grant)
+        case _:
+            assert_never(grant)
+
+
+def _use_queue(grant: ReceiveMessages | SendMessages, queue: str) -> Statement:
+    match grant:
         case ReceiveMessages():
             return Statement(
                 sid="ReceiveMessages",
@@ -99,9 +118,17 @@ def statement(grant: Grant, scope: Scope) -> Statement:
                     "sqs:GetQueueAttributes",
                     "sqs:ChangeMessageVisibility",
                 ),
-                resource=attribute(scope.queue, "Arn"),
+                resource=attribute(queue, "Arn"),
                 reason="Lambda takes the object events from the queue in the name of the role.",
             )
+        case SendMessages():
+            return send_messages(queue)
+        case _:
+            assert_never(grant)
+
+
+def _use_objects(grant: ReadObjects | ListObjects | WriteObjects) -> Statement:
+    match grant:
         case ReadObjects(place):
             return Statement(
                 sid="ReadInput",
@@ -116,12 +143,13 @@ def statement(grant: Grant, scope: Scope) -> Statement:
                 resource=_objects(place),
                 reason="Results are written; what an earlier try has finished is read.",
             )
-        case ReadSecret(name):
+        case ListObjects(place):
             return Statement(
-                sid=f"ReadSecret{names.short_hash(name, 6)}",
-                actions=("secretsmanager:GetSecretValue",),
-                resource=sub(f"arn:{PARTITION}:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-??????"),
-                reason="Secrets Manager ends each ARN with six characters of its own.",
+                sid="ListInput",
+                actions=("s3:ListBucket",),
+                resource=sub(f"arn:{PARTITION}:s3:::{_bucket(place)}"),
+                reason="The schedule's message lists the input to find what has no results yet.",
+                condition={"StringEquals": {"s3:prefix": place.prefix}} if place.prefix else None,
             )
         case _:
             assert_never(grant)
@@ -144,9 +172,22 @@ def _read_store(grant: ReadModel | ReadAlias, store: str) -> Statement:
     )
 
 
+def _bucket(place: Place) -> str:
+    return f"${{{names.DATA_BUCKET}}}" if place.bucket is None else place.bucket
+
+
 def _objects(place: Place) -> Value:
-    bucket = f"${{{names.DATA_BUCKET}}}" if place.bucket is None else place.bucket
-    return sub(f"arn:{PARTITION}:s3:::{bucket}/{place.prefix}*")
+    return sub(f"arn:{PARTITION}:s3:::{_bucket(place)}/{place.prefix}*")
+
+
+def send_messages(queue: str) -> Statement:
+    """What puts objects that wait into a function's queue, given by its logical id."""
+    return Statement(
+        sid="SendMessages",
+        actions=("sqs:SendMessage",),
+        resource=attribute(queue, "Arn"),
+        reason="What asks for the objects that wait, and each of them, is a message in this one queue.",
+    )
 
 
 def use_network(name: str) -> tuple[Statement, ...]:
@@ -293,14 +334,18 @@ def callers_policy(name: str, function: str, stack: str, statements: Iterable[St
 
 
 def trust(service: str) -> dict[str, Any]:
-    """Who may take a role: one AWS service; the scheduler for this account alone, as it asks for itself."""
+    """Who may take a role: one AWS service; the scheduler for schedules of this account and region alone."""
     statement: dict[str, Any] = {
         "Effect": "Allow",
         "Principal": {"Service": service},
         "Action": "sts:AssumeRole",
     }
-    if service == "scheduler.amazonaws.com":
-        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": sub(ACCOUNT)}}
+    if service == "scheduler.amazonaws.com":  # it names the schedule's group, not the schedule
+        group = sub(f"arn:{PARTITION}:scheduler:{REGION}:{ACCOUNT}:schedule-group/default")
+        statement["Condition"] = {
+            "ArnEquals": {"aws:SourceArn": group},
+            "StringEquals": {"aws:SourceAccount": sub(ACCOUNT)},
+        }
     return {"Version": POLICY_VERSION, "Statement": [statement]}
 
 

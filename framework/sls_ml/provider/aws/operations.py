@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 from sls_ml.errors import ExternalError
 from sls_ml.provider.aws import gateway, names
 from sls_ml.provider.aws.client import Client, MissingError, split_uri, translated
-from sls_ml.provider.base import Answer, LogEvent, ModelDrift, Spread, StoredObject
+from sls_ml.provider.base import Answer, FunctionOutputs, LogEvent, ModelDrift, Spread, StoredObject
 from sls_ml.spec.model import Http
+from sls_ml_runtime.aws_objects import S3Results
+from sls_ml_runtime.aws_pending import Pending, object_message, sender
+from sls_ml_runtime.score import Source
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
@@ -98,11 +101,11 @@ class AwsOperations:
         return f"{line} {session}"
 
     def put_object(self, uri: str, body: bytes) -> str:
-        """Write an object; returns what names this very content in the results: its version or ETag."""
+        """Write an object; returns its ETag, which names this very content in the results."""
         bucket, key = split_uri(uri)
         with translated(f"writing {uri}"):
             answer = self._client.s3.put_object(Bucket=bucket, Key=key, Body=body)
-        return answer.get("VersionId") or answer["ETag"].strip('"')
+        return answer["ETag"].strip('"')
 
     def read_object(self, uri: str) -> bytes:
         """Read an object whole.
@@ -143,6 +146,20 @@ class AwsOperations:
                     mend="look at `sls-ml logs` and at the dead letters",
                 )
             time.sleep(self._client.poll_seconds)
+
+    def pending(self, function: FunctionOutputs, digest: str) -> Iterator[StoredObject]:
+        """The objects in the input of a batch function that have no results of a model, by its digest."""
+        results = S3Results(self._client.s3, str(function.output))
+        waiting = Pending(self._client.s3, str(function.input), results)
+        with translated(f"looking for what waits in {function.input}"):
+            for each in waiting.without_results(digest):
+                yield StoredObject(f"s3://{each.bucket}/{each.key}", each.size, each.etag)
+
+    def hand_over(self, function: FunctionOutputs, objects: Sequence[StoredObject]) -> None:
+        """Have a batch function score objects of its input, as if they had just arrived."""
+        sources = [Source(*split_uri(each.uri), each.etag, None, each.bytes) for each in objects]
+        with translated(f"sending messages to {function.queue}"):
+            sender(self._client.sqs, str(function.queue))([object_message(source) for source in sources])
 
     def logs(
         self, function: str, *, since: float, follow: bool = False, check: bool = False

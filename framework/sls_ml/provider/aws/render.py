@@ -23,6 +23,7 @@ from sls_ml.provider.aws import (
     names,
     rollout,
     scaling,
+    schedules,
 )
 from sls_ml.provider.aws.cloudformation import ACCOUNT, REGION, Resource, Value, attribute, ref, resource, sub
 from sls_ml.provider.aws.limits import LIMITS
@@ -239,6 +240,8 @@ def _resources(
         yield from endpoint.resources(function, function.http, stack, deployment.region)
     if function.batch:
         yield from batch.resources(function, function.batch, aws.kms)
+        if function.batch.schedule is not None:
+            yield from schedules.pending(deployment, function, function.batch.schedule)
     yield from alarms.resources(deployment, function)
 
 
@@ -323,6 +326,8 @@ def _environment(deployment: Deployment, function: Function, store: str) -> dict
     }
     if function.batch:
         variables["SLS_ML_TO"] = batch.uri(function.batch.target)
+        if function.batch.schedule is not None:
+            variables["SLS_ML_FROM"] = batch.uri(function.batch.source)
     return variables
 
 
