@@ -48,10 +48,9 @@ def test_deploy_says_where_everything_is(deployed: Deployed) -> None:
     for function in (predict, score):
         package = Path(function["package"])
         assert package.stat().st_size == function["package_bytes"]
-    # THEN what the embedded cloud leaves out is said: it has no TLS, and keeps no time
+    # THEN what the embedded cloud leaves out is said: it has no TLS
     assert {entry["type"] for entry in document["not_emulated"]} == {
         "AWS::S3::BucketPolicy.PolicyDocument aws:SecureTransport",
-        "AWS::Scheduler::Schedule",
     }
     # THEN the artifact can be loaded from its address and weighs what was said
     artifact = document["artifacts"]["tumour"]

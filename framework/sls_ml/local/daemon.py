@@ -100,10 +100,9 @@ class Cloud:
         moto_mends.tell_event_bridge()
         moto_mends.name_secrets()
         moto_mends.name_log_groups()
-        moto_mends.read_patterns()
         moto_mends.sign_empty_bodies()
         moto_mends.serve_apis(apis.open, apis.close)
-        moto_mends.name_batches()
+        moto_mends.judge_calls()
         moto_mends.keep_time(scheduler.begin, scheduler.end)
 
     def _assume(self, role: str, session: str) -> Mapping[str, str]:

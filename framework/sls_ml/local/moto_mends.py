@@ -6,23 +6,23 @@ Seen with moto 5.2.5; each function says what it mends, and is to go when moto d
 from __future__ import annotations
 
 import logging
-import re
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from moto.apigatewayv2.models import ApiGatewayV2Backend
 from moto.core.responses import ActionResult
 from moto.events.models import Rule
-from moto.iam.access_control import IAMPolicyStatement, IAMRequestBase
+from moto.iam.access_control import IAMRequestBase
 from moto.logs.responses import LogsResponse
 from moto.s3.responses import S3Response
 from moto.scheduler.models import EventBridgeSchedulerBackend
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sqs.models import Queue, sqs_backends
 
-from sls_ml.local.authorisation import allows, statements_of
+from sls_ml.local.authorisation import allows, document_of, statements_of
 
 _log = logging.getLogger(__name__)
 
@@ -112,16 +112,6 @@ def name_log_groups() -> None:
     moto._determine_resource = determine
 
 
-def read_patterns() -> None:
-    """Let ``?`` in a policy stand for one character, and a dot for itself; moto makes regular expressions."""
-
-    def match(pattern: str, text: str) -> Any:
-        return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.DOTALL)
-
-    moto: Any = IAMPolicyStatement
-    moto._match = staticmethod(match)
-
-
 def sign_empty_bodies() -> None:
     """Check signatures over the empty body of requests without one; moto puts their parameters there."""
 
@@ -163,17 +153,31 @@ def serve_apis(open_: Callable[[Any], str], close: Callable[[Any], None]) -> Non
     moto.create_api, moto.delete_api = create_and_serve, delete_and_close
 
 
-def name_batches() -> None:
-    """Judge a batch of messages by the permission for one; moto asks for one that IAM does not have."""
+def judge_calls() -> None:
+    """Judge calls as the rest of this cloud does: by conditions, too, and roles by whom they trust.
+
+    moto refuses what a statement with a condition is about, fails when a role trusts a service and no
+    account, and asks for permissions such as ``sqs:SendMessageBatch``, which IAM does not have.
+    """
+
+    def check(request: Any, resource: str) -> None:
+        action = request._action.removesuffix("Batch" if request._service == "sqs" else "")
+        if action == "sts:GetCallerIdentity":
+            return
+        caller = request._access_key
+        documents = [document_of(policy) for policy in caller.collect_policies()]
+        identity = [each for document in documents for each in statements_of(document)]
+        query = parse_qs(urlsplit(request._path).query, keep_blank_values=True)
+        context = {"s3:prefix": query["prefix"][0]} if "prefix" in query else {}
+        allowed = allows(action, resource, identity=identity, context=context)
+        if allowed and request._is_assuming_role_operation(resource):
+            trust = request.backend.get_role_by_arn(resource).assume_role_policy_document
+            allowed = allows(action, resource, resource_policy=statements_of(trust), principal=caller.arn)
+        if not allowed:
+            request._raise_access_denied()
+
     moto: Any = IAMRequestBase
-    check = moto.check_action_permitted
-
-    def check_single(request: Any, resource: str) -> None:
-        if request._service == "sqs":
-            request._action = request._action.removesuffix("Batch")
-        check(request, resource)
-
-    moto.check_action_permitted = check_single
+    moto.check_action_permitted = check
 
 
 def keep_time(begin: Callable[[Any], None], end: Callable[[str], None]) -> None:
