@@ -45,7 +45,11 @@ def score(
     spec = read(project, stage)
     if pending:
         if file is not None or out is not None:
-            raise UsageError("--pending scores no file of this machine", code="pending-file", mend="leave FILE and --out out")
+            raise UsageError(
+                "--pending scores no file of this machine",
+                code="pending-file",
+                mend="leave FILE and --out out",
+            )
         _score_pending(output, spec, function, wait=wait)
     elif function is None or file is None:
         raise UsageError(
