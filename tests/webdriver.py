@@ -44,6 +44,16 @@ class Browser:
         """Run JavaScript in the page; gives what it returns."""
         return self._call("POST", "/execute/sync", script=script, args=list(arguments))
 
+    def audit(self, axe: str) -> list[Any]:
+        """What axe-core, given as its source, finds wrong: rule, what it says, and where."""
+        self._call("POST", "/goog/cdp/execute", cmd="Runtime.evaluate", params={"expression": axe})
+        script = (
+            "const done = arguments[0]; axe.run(document).then(result => done(result.violations.map("
+            "each => [each.id, each.help, ...each.nodes.map(node => node.html.slice(0, 120))])));"
+        )
+        found: list[Any] = self._call("POST", "/execute/async", script=script, args=[])
+        return found
+
     def wait(self, condition: str) -> Any:
         """Wait until a JavaScript expression is true; gives its value."""
         script = (
@@ -51,6 +61,11 @@ class Browser:
             "value ? done(value) : setTimeout(look, 10); }; look();"
         )
         return self._call("POST", "/execute/async", script=script, args=[])
+
+    def resize(self, width: int) -> None:
+        """Make the page as wide as a screen, a telephone's below 500 pixels."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        self._call("POST", "/goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=size)
 
     def press(self, keys: str) -> None:
         """Press keys in the element that has the focus; names of `KEYS` are one key."""

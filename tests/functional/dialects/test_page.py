@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from environments import installed_by_npm
 from sls_ml_runtime.page import render
 from sls_ml_runtime.serve import Service
 from webdriver import AVAILABLE, Browser, browser
@@ -235,6 +238,79 @@ def test_shows_every_model_of_its_function(window: Browser, served: dict[str, st
     assert window.log() == []
 
 
+@pytest.fixture(scope="module")
+def wide(built: SimpleNamespace) -> Iterator[str]:
+    """The address of a page with sixty inputs and ten classes."""
+    classes = [f"a class with a name that is rather long {index}" for index in range(10)]
+
+    def before(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{name: value for name, value in row.items() if name in known} for row in rows]
+
+    def after(result: dict[str, Any]) -> dict[str, Any]:
+        return result | {"classes": classes, "label": classes[:1], "probability": [[0.19, *[0.09] * 9]]}
+
+    hooks = SimpleNamespace(before=before, after=after)
+    service = built.service_of("species", page=True, hooks=hooks)
+    artifact = service.models["species"].artifact
+    manifest = json.loads(json.dumps(artifact.manifest))
+    known = {field["name"] for field in manifest["inputs"]}
+    names = [f"measurement_of_a_sensor_with_a_long_name_{index}" for index in range(54)]
+    manifest["inputs"] += [{"name": name, "dtype": "float64", "nullable": False} for name in names]
+    manifest["example"] = [row | dict.fromkeys(names, 1234567.125) for row in manifest["example"]]
+    artifact.manifest = manifest
+    with built.served(service) as address:
+        yield f"http://{address}/"
+
+
+@in_browser
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("models", ["all", "species", "wide"])
+def test_fits_every_screen(
+    window: Browser, served: dict[str, str], wide: str, models: str, width: int
+) -> None:
+    # GIVEN a screen WHEN a page is opened and asked
+    window.resize(width)
+    window.open(wide if models == "wide" else served[models])
+    window.wait(ANSWERED)
+    window.run("document.getElementById('answer').replaceChildren(); scrollTo(0, 0)")
+    window.run("document.querySelector('button.go').click()")
+    window.wait(ANSWERED)
+
+    # THEN nothing is beyond its right edge, and the prediction is in sight
+    assert window.run("return document.documentElement.scrollWidth") <= width
+    assert window.wait(
+        "(box => box.top < innerHeight - 80 && box.bottom > 0)"
+        "(document.querySelector('#result').getBoundingClientRect())"
+    )
+    if models == "wide":
+        assert window.run("return document.querySelector('#answer ul').innerText").endswith(
+            "and 2 more classes"
+        )
+
+
+@in_browser
+def test_a_small_screen_shows_a_refusal_at_its_field(window: Browser, served: dict[str, str]) -> None:
+    # GIVEN a telephone WHEN a value is wrong
+    window.resize(390)
+    window.open(served["species"])
+    window.wait(ANSWERED)
+    window.run(
+        "const field = document.getElementById('field-1'); field.type = 'text'; field.value = '1e999';"
+        "document.querySelector('button.go').click()"
+    )
+
+    # THEN what is wrong stands below the field, once
+    window.wait("document.querySelector('#field-1 + .near')?.textContent.includes('bill_length_mm')")
+    window.run("document.querySelector('button.go').click()")
+    window.wait("document.querySelectorAll('.near').length === 1")
+
+    # AND goes away with the mistake
+    window.run("document.querySelector('button[type=reset]').click()")
+    window.wait("document.querySelector('#answer .main')")
+    assert window.run("return document.querySelector('.near')") is None
+    window.resize(1180)
+
+
 CONTRAST = """
 const channel = value => (value /= 255) <= .04045 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4;
 const light = ([r, g, b]) => .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
@@ -271,3 +347,33 @@ def test_is_legible_by_day_and_night(
     # THEN it is so, and all text stands out as WCAG AA asks
     assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 200) == dark
     assert worst[0] >= 4.5, worst
+
+
+@in_browser
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing(
+    tmp_path_factory: pytest.TempPathFactory, served: dict[str, str], wide: str, dark: bool
+) -> None:
+    # GIVEN axe-core, which knows what keeps people out WHEN it looks at pages of all models
+    lock = Path(__file__).parent / "axe" / "package-lock.json"
+    axe = (installed_by_npm(lock) / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    found = []
+    with browser(tmp_path_factory.mktemp("profile"), dark=dark) as window:
+        for width in (390, 1280):
+            window.resize(width)
+            for address in (*served.values(), wide):
+                window.open(address)
+                window.wait(ANSWERED)
+                found += window.audit(axe)
+
+        # AND at one with a refusal
+        window.run(
+            "const field = document.getElementById('field-1'); field.type = 'text'; field.value = '1e999';"
+            "document.querySelector('button.go').click()"
+        )
+        window.wait("document.querySelector('#answer .error')")
+        found += window.audit(axe)
+
+    # THEN it has nothing to say
+    assert found == []
