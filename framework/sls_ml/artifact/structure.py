@@ -11,6 +11,17 @@ from sls_ml.artifact.exporters.libraries import Library, library_of
 from sls_ml.errors import ModelError
 
 _TEXT = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
+_KEEP_GAPS = (
+    "Binarizer",
+    "FunctionTransformer",
+    "MaxAbsScaler",
+    "Normalizer",
+    "PolynomialFeatures",
+    "RobustScaler",
+    "SimpleImputer",
+    "StandardScaler",
+)
+"""Transformers besides selectors whose answer is sparse where their input is."""
 _COLUMNWISE = (
     "SimpleImputer",
     "StandardScaler",
@@ -167,6 +178,13 @@ def gives_sparse(step: Any) -> bool:
             return bool(last.sparse_output)
         case _:
             return type(last).__name__ in (*_TEXT, "TfidfTransformer")
+
+
+def keeps_sparse(step: Any) -> bool:
+    """Tell whether a fitted transformer answers with a sparse table when it is given one."""
+    from sklearn.feature_selection import SelectorMixin
+
+    return isinstance(step, SelectorMixin) or type(step).__name__ in _KEEP_GAPS
 
 
 def encoders(model: Any, columns: Sequence[int]) -> Iterator[tuple[Any, list[int]]]:

@@ -24,6 +24,7 @@ from sklearn import (
     mixture,
     model_selection,
     multiclass,
+    multioutput,
     naive_bayes,
     neighbors,
     neural_network,
@@ -243,6 +244,26 @@ def classifier(draw: Draw) -> Any:
         ),
         xgboost.XGBClassifier(n_estimators=4, max_depth=3, n_jobs=1),
         lightgbm.LGBMClassifier(n_estimators=4, num_leaves=6, min_child_samples=3, verbose=-1, n_jobs=1),
+    )
+
+
+def classifier_of_labels(draw: Draw) -> Any:
+    """A classifier of several labels."""
+    inner = small_classifier(draw)
+    order = one_of(draw, None, [1, 0], [1, 0])
+    return one_of(
+        draw,
+        multioutput.MultiOutputClassifier(inner),
+        multioutput.MultiOutputClassifier(inner),
+        multioutput.ClassifierChain(inner, order=order),
+        multiclass.OneVsRestClassifier(inner),
+        tree.DecisionTreeClassifier(max_depth=5, random_state=0),
+        ensemble.RandomForestClassifier(5, max_depth=6, random_state=0),
+        ensemble.ExtraTreesClassifier(5, random_state=0),
+        neighbors.KNeighborsClassifier(one_of(draw, 1, 4), weights=one_of(draw, "uniform", "distance")),
+        neural_network.MLPClassifier(hidden_layer_sizes=(5,), max_iter=20, random_state=0),
+        linear_model.RidgeClassifier(),
+        xgboost.XGBClassifier(n_estimators=4, max_depth=3, n_jobs=1),
     )
 
 

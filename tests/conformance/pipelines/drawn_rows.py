@@ -86,19 +86,18 @@ def target(kind: str, table: Table) -> Any:
         values = np.nan_to_num(np.asarray(coded, dtype=float))
         score = score + (values - values.mean()) / (values.std() + 1e-9)
     rank = score.argsort().argsort() / len(score)
-    match kind:
-        case "two":
-            return (rank > 0.6).astype(int)
-        case "names":
-            return np.array(["non", "oui", "peut-être"])[np.digitize(rank, [0.4, 0.8])]
-        case "truth":
-            return rank > 0.5
-        case "four":
-            return np.digitize(rank, [0.2, 0.5, 0.8]) * 10 - 5
-        case "positive":
-            return np.exp(score / 2)
-        case _:
-            return score
+    made: dict[str, Callable[[], Any]] = {
+        "two": lambda: (rank > 0.6).astype(int),
+        "names": lambda: np.array(["non", "oui", "peut-être"])[np.digitize(rank, [0.4, 0.8])],
+        "truth": lambda: rank > 0.5,
+        "four": lambda: np.digitize(rank, [0.2, 0.5, 0.8]) * 10 - 5,
+        "indicators": lambda: np.column_stack([rank > 0.6, (rank < 0.3) | (rank > 0.9)]).astype(int),
+        "two names": lambda: np.column_stack(
+            [np.where(rank > 0.5, "oui", "non"), np.digitize(rank, [0.3, 0.7]).astype(str)]
+        ),
+        "positive": lambda: np.exp(score / 2),
+    }
+    return made.get(kind, lambda: score)()
 
 
 def _series(kind: str, column: np.ndarray[Any, Any]) -> pd.Series[Any]:

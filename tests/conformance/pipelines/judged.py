@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 
-from sls_ml.artifact import structure, ties
+from sls_ml.artifact import several, structure, ties
 from sls_ml.artifact.artifact import Artifact
 from sls_ml.artifact.signature import plain_rows, plain_table
 from sls_ml_runtime.signature import Signature
@@ -58,12 +58,28 @@ def asked(model: Any, rows: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
         said = np.asarray(model.predict(rows))
         if is_regressor(model):
             return {"value": said}
+        if said.ndim == 2:
+            return _of_labels(model, rows, said)
         found = {"label": said}
         if hasattr(model, "predict_proba"):
             found["probability"] = np.asarray(model.predict_proba(rows))
         elif (is_classifier(model) or is_outlier_detector(model)) and hasattr(model, "decision_function"):
             found["score"] = np.asarray(model.decision_function(rows))
         return found
+
+
+def _of_labels(model: Any, rows: pd.DataFrame, said: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    """The answers of a classifier of several labels."""
+    last = structure.steps(model)[-1][1]
+    found = {"label": several.labels(last, said)}
+    match several.scores_of(last):
+        case "predict_proba":
+            found["probability"] = several.probabilities(model.predict_proba(rows))
+        case "decision_function":
+            found["score"] = np.asarray(model.decision_function(rows))
+        case None:
+            pass
+    return found
 
 
 def wrong_rows(model: Any, artifact: Artifact, rows: pd.DataFrame) -> list[Wrong]:
@@ -94,11 +110,17 @@ def wrong_rows(model: Any, artifact: Artifact, rows: pd.DataFrame) -> list[Wrong
         for place, at in enumerate(both):
             expected = answers[at]
             assert expected is not None
-            got = {key: answer[key][place] for key in expected}
+            got = {key: _side_by_side(answer[key][place]) for key in expected}
             what = _differs(model, rows.iloc[[at]], expected, got)
             if what is not None:
                 found.append(Wrong(f"{engine}: {what}", plain[at], expected, got))
     return found
+
+
+def _side_by_side(value: Any) -> Any:
+    """A row's answer, the probabilities of several labels in one list."""
+    nested = isinstance(value, list) and value and isinstance(value[0], list)
+    return [share for each in value for share in each] if nested else value
 
 
 def asked_or_none(model: Any, row: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]] | None:
@@ -133,7 +155,11 @@ def _differs(model: Any, row: pd.DataFrame, expected: dict[str, Any], got: dict[
         return None
     for key, value in got.items():
         answer = np.asarray([value], dtype=object if key == "label" else float)
-        classes = model.classes_.tolist() if hasattr(model, "classes_") else None
+        labels = several.classes_of(structure.steps(model)[-1][1])
+        if labels is not None:
+            classes = [each.tolist() for each in labels]
+        else:
+            classes = model.classes_.tolist() if hasattr(model, "classes_") else None
         if not ties.excused(model, row, key, answer, classes).all():
             break
     else:
@@ -147,9 +173,10 @@ def _difference(expected: dict[str, Any], got: dict[str, Any]) -> str | None:
     """How an answer differs from the original's, None where it does not."""
     for key, want in expected.items():
         if key == "label":
-            same = str(_plain(want.ravel()[0])) == str(got[key])
-            if not same and not _close_call(expected):
-                return f"the label is {got[key]!r}, not {want.ravel()[0]!r}"
+            wanted = [_plain(label) for label in want.ravel()]
+            said = got[key] if isinstance(got[key], list) else [got[key]]
+            if [*map(str, wanted)] != [*map(str, said)] and not _close_call(expected):
+                return f"the label is {said!r}, not {wanted!r}"
             continue
         numbers = np.asarray(np.nan if got[key] is None else got[key], dtype=float).ravel()
         wanted = want.astype(float).ravel()
@@ -164,6 +191,8 @@ def _difference(expected: dict[str, Any], got: dict[str, Any]) -> str | None:
 
 
 def _close_call(expected: dict[str, Any]) -> bool:
+    if expected["label"].ndim == 2:  # of several labels: their own probabilities tell
+        return False
     for key in ("probability", "score"):
         if key in expected:
             best = np.sort(expected[key].ravel())
@@ -197,8 +226,11 @@ def _decided_by_rounding(model: Any, row: pd.DataFrame, got: dict[str, Any]) -> 
     low_high = {
         key: (values.min(axis=0), values.max(axis=0)) for key, values in said.items() if key != "label"
     }
-    if "label" in got and str(got["label"]) not in {str(_plain(value)) for value in said["label"].ravel()}:
-        return False
+    if "label" in got:
+        rows = said["label"].reshape(len(many), -1)
+        known = {str([_plain(value) for value in labels]) for labels in rows}
+        if str(got["label"] if isinstance(got["label"], list) else [got["label"]]) not in known:
+            return False
     for key, (low, high) in low_high.items():
         value = np.asarray(np.nan if got[key] is None else got[key], dtype=float)
         slack = PROBABILITY if key == "probability" else VALUE * (1 + np.abs(low))

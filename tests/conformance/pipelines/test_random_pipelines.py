@@ -35,12 +35,18 @@ def trained(draw: Any, kinds: tuple[str, ...] = KINDS) -> tuple[Any, Table, str]
     """A pipeline that is not fitted, its table, and the kind of its target."""
     table = draw(tables(kinds))
     first = drawn_parts.columns(draw, table)
-    makers = (drawn_parts.classifier, drawn_parts.regressor, drawn_parts.other)
+    makers = (
+        drawn_parts.classifier,
+        drawn_parts.regressor,
+        drawn_parts.other,
+        drawn_parts.classifier_of_labels,
+    )
     maker = draw(st.sampled_from(makers * 2))
     asks = {
         drawn_parts.classifier: ("two", "names", "truth", "four"),
         drawn_parts.regressor: ("value", "positive"),
         drawn_parts.other: ("none",),
+        drawn_parts.classifier_of_labels: ("indicators", "two names"),
     }[maker]
     model = make_pipeline(first, drawn_parts.selector(draw), maker(draw))
     return model, table, draw(st.sampled_from(asks))

@@ -15,9 +15,10 @@ import pytest
 import xgboost
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import VotingClassifier
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
 
 from conformance.sources.conftest import Data
 from sls_ml.artifact import Artifact, build
@@ -137,6 +138,16 @@ CASES: dict[str, Case] = {
     "xgboost-behind-a-sparse-table": (
         lambda: make_pipeline(
             make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["city"])),
+            xgboost.XGBClassifier(**XGB),
+        ),
+        "frame",
+        "two",
+    ),
+    "xgboost-behind-a-sparse-table-and-a-selector": (
+        lambda: make_pipeline(
+            make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["city"])),
+            VarianceThreshold(),
+            MaxAbsScaler(),
             xgboost.XGBClassifier(**XGB),
         ),
         "frame",

@@ -129,7 +129,14 @@ def _raw(model: Any, document: Mapping[str, Any], x: Tensor, graph: Graph) -> Te
     features = document["features_info"]
     other = [kind for kind in ("categorical_features", "ctrs", "text_features") if features.get(kind)]
     if other:
-        raise _refusal(model, " and ".join(other).replace("_", " "))
+        raise ModelError(
+            f"{type(model).__name__} has {' and '.join(other).replace('_', ' ')}.",
+            code="model-unsupported",
+            where=type(model).__name__,
+            why="its model keeps hashes of categories and texts, not themselves, and a graph cannot hash",
+            mend="train it on numbers: put a OneHotEncoder, OrdinalEncoder or TargetEncoder before it in a "
+            "Pipeline, or use the categories of XGBoost or LightGBM",
+        )
     scale, bias = document["scale_and_bias"]
     columns = {entry["feature_index"]: entry for entry in features["float_features"]}
     trees = Trees.join(
@@ -217,5 +224,5 @@ def _refusal(model: Any, what: str) -> ModelError:
         f"{type(model).__name__} has {what}, which has no exact ONNX form here.",
         code="model-unsupported",
         where=type(model).__name__,
-        mend="train on numbers (encode categories before), with one of the losses in docs/sources.md",
+        mend="train with one of the losses in docs/sources.md",
     )

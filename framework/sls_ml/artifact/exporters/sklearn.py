@@ -142,9 +142,11 @@ def _prepared(model: Any, places: Mapping[int, int], before: str | None) -> Any:
 def _seeing_gaps(steps: list[Any]) -> list[Any]:
     """Make XGBoost take zeros for missing where it is fed with sparse tables, whose gaps it takes so."""
     seen = steps[:1]
+    sparse = False
     for before, step in pairwise(steps):
+        sparse = structure.gives_sparse(before) or (sparse and structure.keeps_sparse(before))
         library = library_of(step)
-        if library is not None and library.NAME == "XGBoost" and structure.gives_sparse(before):
+        if library is not None and library.NAME == "XGBoost" and sparse:
             seen.append(copy.copy(step))
             seen[-1].missing = 0.0
         else:
