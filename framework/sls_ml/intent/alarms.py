@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from sls_ml.intent.alarm_table import alarm
 from sls_ml.intent.model import Alarm, Batch, Chart, Measure, ModelRef
 from sls_ml.spec.model import Alarms, Concurrency, Traffic
 from sls_ml.spec.rate import MONTH
@@ -36,47 +37,20 @@ MOST_SILENCE = 86400
 """Seconds. A shorter pause is none; and CloudWatch looks back no farther than a day."""
 
 _SILENT_PERIOD = 300
+"""Seconds of a period of that alarm in the table."""
 
 
 def http_alarms(alarms: Alarms, concurrency: Concurrency, traffic: Traffic | None = None) -> Iterator[Alarm]:
     """What is watched of an endpoint."""
-    yield Alarm(
-        Measure("failed", "share"),
-        alarms.error_rate,
-        seconds=60,
-        periods=3,
-        breaching=2,
-        missing="fine",
-        release=True,
-        what=f"more than {_percent(alarms.error_rate)} of the calls get no answer",
-        mend="Look at the log for ERROR lines; if it began with a release, roll back.",
-        anchor="failed-calls",
-    )
+    rate = _percent(alarms.error_rate)
+    failed = Measure("failed", "share")
+    yield alarm("failed-calls", failed, alarms.error_rate, f"more than {rate} of the calls get no answer")
     if alarms.p99 is not None:
-        yield Alarm(
-            Measure("latency", "p99"),
-            alarms.p99,
-            seconds=60,
-            periods=5,
-            breaching=3,
-            missing="fine",
-            release=True,
-            what=f"one answer in a hundred takes longer than {alarms.p99} ms",
-            mend="Compare rows per request with last week; give more memory, or roll back a slower model.",
-            anchor="slow-answers",
-        )
-    yield Alarm(
-        Measure("rejected", "share", least=LEAST_REQUESTS),
-        REJECTED_SHARE,
-        seconds=300,
-        periods=3,
-        breaching=2,
-        missing="fine",
-        release=False,
-        what=f"more than {_percent(REJECTED_SHARE)} of the requests are refused as wrong input",
-        mend="See in the log which field is refused, and tell the caller that sends it.",
-        anchor="rejected-input",
-    )
+        what = f"one answer in a hundred takes longer than {alarms.p99} ms"
+        yield alarm("slow-answers", Measure("latency", "p99"), alarms.p99, what)
+    rejected = Measure("rejected", "share", least=LEAST_REQUESTS)
+    what = f"more than {_percent(REJECTED_SHARE)} of the requests are refused as wrong input"
+    yield alarm("rejected-input", rejected, REJECTED_SHARE, what)
     yield from _capacity(concurrency)
     yield from _silence(traffic, "requests")
     yield _failed_starts()
@@ -84,54 +58,15 @@ def http_alarms(alarms: Alarms, concurrency: Concurrency, traffic: Traffic | Non
 
 def batch_alarms(alarms: Alarms, timeout: int, traffic: Traffic | None = None) -> Iterator[Alarm]:
     """What is watched of a batch function, whose timeout is given in seconds."""
-    yield Alarm(
-        Measure("failed", "share"),
-        alarms.error_rate,
-        seconds=300,
-        periods=3,
-        breaching=2,
-        missing="fine",
-        release=True,
-        what=f"more than {_percent(alarms.error_rate)} of the tries to score an object fail",
-        mend="Look at the log for `failed`; if it began with a release, roll back. Events are tried again.",
-        anchor="failed-calls",
-    )
-    yield Alarm(
-        Measure("dead_letters", "maximum"),
-        0,
-        seconds=300,
-        periods=1,
-        breaching=1,
-        missing="unchanged",
-        release=False,
-        what="objects could not be scored and wait as dead letters",
-        mend="Read the log of the object, mend the cause, then move the messages back to the queue.",
-        anchor="dead-letters",
-    )
-    yield Alarm(
-        Measure("queue_age", "maximum"),
-        WAITING_TIMEOUTS * timeout,
-        seconds=300,
-        periods=3,
-        breaching=2,
-        missing="fine",
-        release=False,
-        what=f"an object waits for more than {WAITING_TIMEOUTS * timeout} s",
-        mend="See whether tries fail or whether more arrives than is scored; reserve more concurrency.",
-        anchor="objects-wait",
-    )
-    yield Alarm(
-        Measure("refused_objects", "sum"),
-        0,
-        seconds=300,
-        periods=1,
-        breaching=1,
-        missing="fine",
-        release=False,
-        what="an object was refused, or too many of its rows were",
-        mend="Read the manifest of its result: it counts the reasons. Ask its sender for a right one.",
-        anchor="refused-objects",
-    )
+    what = f"more than {_percent(alarms.error_rate)} of the tries to score an object fail"
+    yield alarm("failed-tries", Measure("failed", "share"), alarms.error_rate, what)
+    what = "objects could not be scored and wait as dead letters"
+    yield alarm("dead-letters", Measure("dead_letters", "maximum"), 0, what)
+    longest = WAITING_TIMEOUTS * timeout
+    what = f"an object waits for more than {longest} s"
+    yield alarm("objects-wait", Measure("queue_age", "maximum"), longest, what)
+    what = "an object was refused, or too many of its rows were"
+    yield alarm("refused-objects", Measure("refused_objects", "sum"), 0, what)
     yield _throttles()
     yield from _silence(traffic, "objects")
     yield _failed_starts()
@@ -142,20 +77,8 @@ def _silence(traffic: Traffic | None, of: Literal["requests", "objects"]) -> Ite
     seconds = None if traffic is None else silent_seconds(traffic)
     if seconds is not None:
         periods = -(-seconds // _SILENT_PERIOD)
-        yield Alarm(
-            Measure(of, "sum"),
-            1,
-            seconds=_SILENT_PERIOD,
-            periods=periods,
-            breaching=periods,
-            missing="wrong",
-            release=False,
-            what=f"no {of} for {_duration(periods * _SILENT_PERIOD)}, where functions.traffic expects some",
-            mend="Ask whoever calls whether they do; send a request yourself, and see which part is away.",
-            anchor="silence",
-            raised="below",
-            name="silence",
-        )
+        what = f"no {of} for {_duration(periods * _SILENT_PERIOD)}, where functions.traffic expects some"
+        yield alarm("silence", Measure(of, "sum"), 1, what, periods=periods, name="silence")
 
 
 def silent_seconds(traffic: Traffic) -> int | None:
@@ -177,64 +100,24 @@ def _capacity(concurrency: Concurrency) -> Iterator[Alarm]:
     yield _throttles()
     reserved = concurrency.reserved
     if reserved is not None and reserved >= LEAST_RESERVED:
-        yield Alarm(
-            Measure("concurrency", "maximum"),
-            CONCURRENCY_SHARE * reserved,
-            seconds=60,
-            periods=5,
-            breaching=3,
-            missing="fine",
-            release=False,
-            what=f"more than {_percent(CONCURRENCY_SHARE)} of the {reserved} reserved environments are busy",
-            mend="Raise concurrency.reserved before calls are refused, or find who calls more than before.",
-            anchor="concurrency",
-        )
+        what = f"more than {_percent(CONCURRENCY_SHARE)} of the {reserved} reserved environments are busy"
+        yield alarm("concurrency", Measure("concurrency", "maximum"), CONCURRENCY_SHARE * reserved, what)
 
 
 def _throttles() -> Alarm:
-    return Alarm(
-        Measure("throttles", "sum"),
-        0,
-        seconds=60,
-        periods=5,
-        breaching=3,
-        missing="fine",
-        release=False,
-        what="calls are refused because no environment is free",
-        mend="Raise concurrency.reserved, or ask for more concurrency of the account.",
-        anchor="refused-calls",
-    )
+    what = "calls are refused because no environment is free"
+    return alarm("refused-calls", Measure("throttles", "sum"), 0, what)
 
 
 def _failed_starts() -> Alarm:
-    return Alarm(
-        Measure("failed_starts", "sum"),
-        0,
-        seconds=300,
-        periods=1,
-        breaching=1,
-        missing="fine",
-        release=True,
-        what="the function could not start: its model is missing, unreadable or not what its digest says",
-        mend="Read the reason in the log (init_failed); put the artifact back into the store, or roll back.",
-        anchor="failed-starts",
-    )
+    what = "the function could not start: its model is missing, unreadable or not what its digest says"
+    return alarm("failed-starts", Measure("failed_starts", "sum"), 0, what)
 
 
 def failed_follows() -> Alarm:
     """The alarm of a function that follows an alias."""
-    return Alarm(
-        Measure("failed_follows", "sum"),
-        0,
-        seconds=300,
-        periods=1,
-        breaching=1,
-        missing="fine",
-        release=False,
-        what="the alias that the function follows points to what it cannot serve; the model before answers",
-        mend="Read the reason in the log (the alias cannot be followed); move the alias, or deploy.",
-        anchor="failed-follows",
-    )
+    what = "the alias that the function follows points to what it cannot serve; the model before answers"
+    return alarm("failed-follows", Measure("failed_follows", "sum"), 0, what)
 
 
 def _percent(share: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sls_ml.intent.alarm_table import alarm
 from sls_ml.intent.model import Alarm, Drift, Function, Measure, Watched
 
 HOURS = 24
@@ -46,15 +47,5 @@ def watch(functions: tuple[Function, ...], threshold: float | None) -> Drift | N
 
 
 def _alarm(threshold: float) -> Alarm:
-    return Alarm(
-        Measure("drift", "maximum"),
-        threshold,
-        seconds=3600,
-        periods=1,
-        breaching=1,
-        missing="unchanged",
-        release=False,
-        what=f"inputs or predictions are spread otherwise than in the sample: index above {threshold:g}",
-        mend="Run `sls-ml drift` to see which; find out what changed in the data, or train on data of today.",
-        anchor="drift",
-    )
+    what = f"inputs or predictions are spread otherwise than in the sample: index above {threshold:g}"
+    return alarm("drift", Measure("drift", "maximum"), threshold, what)
