@@ -16,6 +16,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ LONGEST = 5.0
 """Seconds of processor time for one trial: skl2onnx does not always end with trees of doubles."""
 PATIENCE = 60.0
 """Seconds of processor time for a model of benchmarks/models.py, for the same reason."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A recipe of the sweep, the estimator that it fitted, and the rows."""
+
+    recipe: Any
+    model: Any
+    rows: Any
 
 
 def ours(folder: Path) -> dict[str, Any]:
@@ -180,15 +190,15 @@ def start(path: Path) -> dict[str, float]:
     return {"ms": spent * 1e3, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}
 
 
-def sweep(folder: Path, size: Callable[[str, Any, Any], int]) -> dict[str, int]:
-    """Give the size of the graph of each trial of the sweep that has one."""
+def sweep(folder: Path, size: Callable[[str, Trial], Any]) -> dict[str, Any]:
+    """Give what is found of the graph of each trial of the sweep that has one."""
     wanted = json.loads((folder / "names.json").read_text())
     found = {}
     signal.signal(signal.SIGPROF, _stopped)
-    for key, model, x in trials(wanted):
+    for key, trial in trials(wanted):
         with suppress(Exception):  # what does not convert has no size
             signal.setitimer(signal.ITIMER_PROF, LONGEST)
-            found[key] = size(key, model, x)
+            found[key] = size(key, trial)
         signal.setitimer(signal.ITIMER_PROF, 0)
     return found
 
@@ -197,7 +207,7 @@ def _stopped(*_: object) -> None:
     raise TimeoutError
 
 
-def trials(wanted: list[str]) -> Iterator[tuple[str, Any, Any]]:
+def trials(wanted: list[str]) -> Iterator[tuple[str, Trial]]:
     """Fit the recipes of the sweep, the same in each process."""
     sys.path.append(str(ROOT / "tests" / "conformance" / "sweep"))
     from data import DATA, TRAINING, target
@@ -213,7 +223,8 @@ def trials(wanted: list[str]) -> Iterator[tuple[str, Any, Any]]:
         model = recipe.build(classes[recipe.estimator])
         with suppress(Exception):  # the sweep itself tells of those that do not fit
             model = model.fit(x) if y is None else model.fit(x, y)
-        yield f"{recipe.estimator} {recipe.note or recipe.target or recipe.data} ({number})", model, x
+        name = recipe.note or recipe.target or recipe.data
+        yield f"{recipe.estimator} {name} ({number})", Trial(recipe, model, x)
 
 
 def sweep_ours(folder: Path) -> dict[str, int]:
@@ -222,9 +233,10 @@ def sweep_ours(folder: Path) -> dict[str, int]:
 
     inputs: dict[str, Any] = {}
 
-    def size(key: str, model: Any, x: Any) -> int:
-        check(model)
-        inputs[key], _, _, data = graph_of(model, list(x) if x.ndim == 1 else x)
+    def size(key: str, trial: Trial) -> int:
+        check(trial.model)
+        rows = list(trial.rows) if trial.rows.ndim == 1 else trial.rows
+        inputs[key], _, _, data = graph_of(trial.model, rows)
         return len(data)
 
     found = sweep(folder, size)
@@ -232,10 +244,41 @@ def sweep_ours(folder: Path) -> dict[str, int]:
     return found
 
 
-def sweep_raw(folder: Path) -> dict[str, int]:
-    """Sizes of skl2onnx's graphs for the same inputs."""
+def sweep_raw(folder: Path) -> dict[str, tuple[int, float | None]]:
+    """Sizes of skl2onnx's graphs for the same inputs, and how far their answers are from the original's."""
     inputs = json.loads((folder / "inputs.json").read_text())
-    return sweep(folder, lambda key, model, _: len(raw_graph(model, inputs[key], narrow=False)))
+
+    def size(key: str, trial: Trial) -> tuple[int, float | None]:
+        graph = raw_graph(trial.model, inputs[key], narrow=False)
+        return len(graph), error_of(graph, inputs[key], trial)
+
+    return sweep(folder, size)
+
+
+def error_of(graph: bytes, tensors: list[dict[str, Any]], trial: Trial) -> float | None:
+    """The largest error on fresh rows; None for a graph that does not load, or that the sweep calls wrong."""
+    import numpy as np
+    import onnxruntime
+    import pandas as pd
+    from data import DATA, FRESH
+    from trial import answers, compared
+
+    onnxruntime.set_default_logger_severity(4)
+    fresh = DATA[trial.recipe.data](FRESH, 1)
+    try:
+        session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        expected = answers(trial.model, fresh)
+        said = session.run(None, fed(tensors, pd.DataFrame(fresh)))
+        found = [
+            np.asarray(values).reshape(np.shape(wanted))
+            for values, wanted in zip(said, expected, strict=False)
+        ]
+        verdict = compared(trial.recipe, expected, found, ())
+    except TimeoutError:
+        raise
+    except Exception:  # noqa: BLE001 - ONNX Runtime has several classes of its own
+        return None
+    return float(verdict.why) if verdict.status == "right" else None
 
 
 if __name__ == "__main__":

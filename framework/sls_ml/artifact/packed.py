@@ -28,6 +28,11 @@ def serialized(model: Any) -> bytes:
     return _without(model, "graph") + _field(_MODEL_GRAPH, _graph(model.graph))
 
 
+def size_of(node: Any) -> int:
+    """Give the bytes that an onnx.NodeProto takes in the file."""
+    return len(_field(_GRAPH_NODE, _node(node)))
+
+
 def varints(values: npt.NDArray[np.int64]) -> bytes:
     """Give whole numbers in protobuf's form: seven bits a byte, the lowest first, two's complement."""
     left = values.astype(np.int64).view(np.uint64)

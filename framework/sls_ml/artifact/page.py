@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sls_ml.artifact import manifest as manifests
-from sls_ml.artifact import several
+from sls_ml.artifact import packed, several
 from sls_ml.artifact.extras import need
 from sls_ml.artifact.pictures import bars, density, scatter
 
@@ -236,7 +236,7 @@ def _operators(artifact: Artifact) -> str:
     for node in model.graph.node:
         name = f"{node.domain}.{node.op_type}".lstrip(".")
         count[name] += 1
-        size[name] += node.ByteSize() + sum(stored.pop(read, 0) for read in node.input)
+        size[name] += packed.size_of(node) + sum(stored.pop(read, 0) for read in node.input)
     most = max(size.values(), default=1)
     rows = [
         (

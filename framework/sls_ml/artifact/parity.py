@@ -165,7 +165,9 @@ def judge_engine(
             tied[wrong] |= excused
             errors[wrong] = np.where(excused, 0.0, errors[wrong])
         worst[key] = float(errors.mean() if key == "label" else errors.max(initial=0.0))
-        told = [_difference(frame, manifest, key, want, got, errors, at) for at in _largest(errors)]
+        told = [
+            _difference(frame, manifest, key, want, got, errors, at) for at in _largest(errors, want, got)
+        ]
         if errors.max(initial=0.0) > limit and found is None:
             found = replace(told[0], rows=int((errors > limit).sum()))
         if key != "label":
@@ -187,10 +189,14 @@ def _difference(
     return Difference(key, row, _shown(want[at]), _shown(got[at]), float(errors[at]), 1)
 
 
-def _largest(errors: Array) -> list[int]:
-    """Give the places of the largest errors, the first of equals first."""
-    order = (-errors).argsort(kind="stable")[:_FURTHEST]
-    return [int(at) for at in order if errors[at] > 0.0]
+def _largest(errors: Array, want: Array, got: Array) -> list[int]:
+    """Give the places of the largest errors, the first of equals first; the same two answers once."""
+    found: dict[str, int] = {}
+    for at in (-errors).argsort(kind="stable").tolist():
+        if errors[at] <= 0.0 or len(found) == _FURTHEST:
+            break
+        found.setdefault(f"{want[at]!r} {got[at]!r}", at)
+    return list(found.values())
 
 
 def _pairs(want: Array, got: Array) -> list[tuple[float, float]]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import count
 from typing import Any
 
 GRAPH_NAME = "model"
+
+_COMPARED = 4096
+"""Bytes of the largest constants that are looked at for equal ones."""
 
 
 def slim(model: Any, *, outputs: Mapping[str, str]) -> None:
@@ -18,6 +22,9 @@ def slim(model: Any, *, outputs: Mapping[str, str]) -> None:
     graph = model.graph
     _rename_outputs(graph, outputs)
     _drop_unreached(graph)
+    _drop_identities(graph)
+    _share(graph)
+    _shorten(graph)
     for node in graph.node:
         node.doc_string = ""
         node.name = ""
@@ -76,6 +83,70 @@ def _rename(graph: Any, renames: Mapping[str, str]) -> None:
         node.output[:] = [renames.get(name, name) for name in node.output]
         for inner in _graphs_in(node):
             _rename(inner, renames)
+
+
+def _drop_identities(graph: Any) -> None:
+    """Drop nodes that only name a value again; graph inputs and what branches read stay as they are."""
+    kept_names = {value.name for value in (*graph.input, *graph.output)} | _read_in_branches(graph)
+    made = {name for node in graph.node for name in node.output}
+    renames: dict[str, str] = {}
+    for node in [node for node in graph.node if node.op_type == "Identity" and not node.domain]:
+        source, target = (renames.get(name, name) for name in (node.input[0], node.output[0]))
+        if target not in kept_names:
+            old, new = target, source
+        elif source in made and source not in kept_names:
+            old, new = source, target
+        else:
+            continue
+        graph.node.remove(node)
+        renames = {name: new if known == old else known for name, known in renames.items()} | {old: new}
+    _rename(graph, renames)
+
+
+def _share(graph: Any) -> None:
+    """Write equal constants once."""
+    known: dict[bytes, str] = {}
+    renames: dict[str, str] = {}
+    for value in graph.initializer:
+        name = value.name
+        if value.ByteSize() > _COMPARED:
+            continue
+        value.name = ""
+        first = known.setdefault(value.SerializeToString(deterministic=True), name)
+        value.name = name
+        if first != name:
+            renames[name] = first
+    kept = {value.name for value in graph.output} | _read_in_branches(graph)
+    renames = {name: first for name, first in renames.items() if name not in kept}
+    _rename(graph, renames)
+    _keep(graph.initializer, lambda value: value.name not in renames)
+
+
+def _shorten(graph: Any) -> None:
+    """Give the values within the graph the shortest names that are free, in the order of the nodes."""
+    kept = {"", *(value.name for value in (*graph.input, *graph.output))} | _read_in_branches(graph)
+    free = (name for name in map(_base_36, count()) if name not in kept)
+    names = dict.fromkeys(name for node in graph.node for name in (*node.input, *node.output))
+    renames = {name: next(free) for name in names if name not in kept}
+    _rename(graph, renames)
+    for value in graph.initializer:
+        value.name = renames.get(value.name, value.name)
+
+
+def _base_36(number: int) -> str:
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    return (_base_36(number // 36) if number >= 36 else "") + digits[number % 36]
+
+
+def _read_in_branches(graph: Any) -> set[str]:
+    """Give the names that stand in branches and bodies."""
+    found: set[str] = set()
+    for node in graph.node:
+        for inner in _graphs_in(node):
+            found |= {name for one in inner.node for name in (*_reads(one), *one.output)}
+            found |= {value.name for value in (*inner.input, *inner.output, *inner.initializer)}
+            found |= _read_in_branches(inner)
+    return found
 
 
 def _graphs_in(node: Any) -> list[Any]:

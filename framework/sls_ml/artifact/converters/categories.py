@@ -29,7 +29,7 @@ def split_columns(tensors: list[Tensor]) -> list[Tensor]:
         if tensor.width is None:
             columns.append(tensor.reshape(-1, 1))
         else:
-            columns += [tensor.columns([at]) for at in range(tensor.width)]
+            columns += tensor.split()
     return columns
 
 
@@ -89,7 +89,7 @@ def positions(graph: Graph, column: Tensor, categories: npt.NDArray[Any]) -> Ten
             ("default_tensor", np.asarray([-1])),
         ):
             attribute = node.attribute.add(name=name, type=onnx.AttributeProto.TENSOR)
-            attribute.t.CopyFrom(onnx.numpy_helper.from_array(array, name))
+            attribute.t.CopyFrom(onnx.numpy_helper.from_array(array))
     found = Tensor(graph, graph.name("position"), "int64", column.width)
     node.input.append(column.name)
     node.output.append(found.name)

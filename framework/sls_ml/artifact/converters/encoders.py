@@ -38,9 +38,13 @@ def one_hot_encoder(model: OneHotEncoder, inputs: list[Tensor], graph: Graph) ->
         places, width = _one_hot_places(model, at)
         if not width:
             continue
-        position = positions(graph, column, model.categories_[at])
-        found.append(one_hot(graph, graph.pick(places, position), width))
-    return graph.concat(found)
+        place = positions(graph, column, model.categories_[at])
+        if not np.array_equal(places, [*range(width), NOWHERE]):
+            place = graph.pick(places, place)
+        hit = graph.equal(place, np.arange(width).reshape(1, -1))
+        hit.width = width
+        found.append(hit)
+    return graph.concat(found).cast("float64")
 
 
 def _one_hot_places(model: Any, at: int) -> tuple[npt.NDArray[np.int64], int]:

@@ -252,4 +252,4 @@ def _ints(node: onnx.NodeProto, name: str, values: npt.NDArray[np.generic]) -> N
 
 def _tensor(node: onnx.NodeProto, name: str, values: npt.NDArray[np.generic]) -> None:
     attribute = node.attribute.add(name=name, type=onnx.AttributeProto.TENSOR)
-    attribute.t.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
+    attribute.t.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(values)))

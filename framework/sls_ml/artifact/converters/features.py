@@ -49,7 +49,7 @@ def unit_rows(x: Tensor, norm: str, graph: Graph, *, least: float = np.finfo(np.
         case "l1":
             length = graph.total(graph.op("Abs", x))
         case _:
-            length = graph.op("ReduceMax", graph.op("Abs", x), np.asarray([1]), keepdims=1, width=1)
+            length = graph.op("ReduceMax", graph.op("Abs", x), np.asarray([1]), width=1)
     return x / graph.where(length < least, 1.0, length)
 
 

@@ -128,6 +128,15 @@ class Tensor:
         at = self.graph.constant(np.asarray(indices, dtype=np.int64))
         return self.graph.op("Gather", self, at, axis=1, width=len(indices))
 
+    def split(self) -> list[Tensor]:
+        """Every column of its own, ``[N, 1]`` each; the width must be known."""
+        if self.width == 1:
+            return [self]
+        count = self.width or 0
+        return list(
+            self.graph.ops("Split", self, kinds=[self.kind] * count, width=1, axis=1, num_outputs=count)
+        )
+
     def reshape(self, *shape: int) -> Tensor:
         """Another shape; -1 stands for the rows. The width is the last number of a two-dimensional shape."""
         *_, last = shape
@@ -272,7 +281,7 @@ class Graph:
 
     def total(self, x: Tensor) -> Tensor:
         """Sum of each row, ``[N, 1]``."""
-        return self.op("ReduceSum", x, np.asarray([1], dtype=np.int64), keepdims=1, width=1)
+        return self.op("ReduceSum", x, np.asarray([1], dtype=np.int64), width=1)
 
     def argmax(self, x: Tensor) -> Tensor:
         """Position of the first largest value of each row, int64 ``[N]``."""

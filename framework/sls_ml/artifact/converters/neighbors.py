@@ -66,8 +66,8 @@ def _nearest(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
 def summed_squares(x: Tensor, points: Array) -> Tensor:
     """Squared euclidean distances, without loss of digits for rows that nearly meet, ``[N, points]``."""
     total: Tensor | None = None
-    for at in range(points.shape[1]):
-        apart = x.columns([at]) - points[:, at].reshape(1, -1)
+    for column, values in zip(x.split(), points.T, strict=True):
+        apart = column - values.reshape(1, -1)
         squares = apart * apart
         total = squares if total is None else total + squares
     assert total is not None  # noqa: S101 - a table has a column
@@ -112,10 +112,9 @@ def k_neighbors_classifier(model: KNeighborsClassifier, x: Tensor, graph: Graph)
     known = np.asarray(model._y, dtype=np.int64).reshape(-1, len(classes))
     ballots = []
     for each, numbers in zip(classes, known.T, strict=True):
-        neighbours = graph.pick(numbers, found)
         columns = []
         for number in range(len(each)):
-            votes = graph.equal(neighbours, np.asarray(number)).cast("float64")
+            votes = graph.pick(numbers == number, found).cast("float64")
             columns.append(graph.total(votes if weights is None else votes * weights))
         ballots.append(graph.concat(columns))
     shares = graph.concat([votes / graph.total(votes) for votes in ballots])

@@ -301,7 +301,10 @@ def _split(node: Node) -> Sequence[Value]:
     axis = node.axis(value, 0)
     sizes = node.const(1) if node.given(1) else node.attributes.get("split")
     if sizes is None:
-        raise node.refuse("its parts have no sizes")
+        parts_wanted = node.attributes.get("num_outputs")
+        if not parts_wanted:
+            raise node.refuse("its parts have no sizes")
+        sizes = [-(-value.shape[axis] // parts_wanted)] * parts_wanted  # the last may be smaller
     parts = np.split(positions_of(value), np.cumsum(sizes)[:-1], axis)
     return [arranged(node.program, value, part, value.axis) for part in parts]
 
