@@ -7,14 +7,16 @@ from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
+from sklearn import ensemble
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
-from sls_ml.artifact import Artifact, build
+from sls_ml.artifact import Artifact, build, packed
 from sls_ml.artifact.page import render
 
 Matrix = np.ndarray[Any, Any]
@@ -99,3 +101,25 @@ def test_a_report_of_an_older_version_is_enough(numbers: Matrix) -> None:
     # WHEN it is shown
     # THEN what is not known is left out
     outline(render(Artifact(manifest=manifest, files=artifact.files, report={})))
+
+
+def test_rows_furthest_apart_are_told_once(numbers: Matrix) -> None:
+    # GIVEN a model whose rows often have the same answers, and a sample with each row thrice
+    model = ensemble.RandomForestRegressor(7, max_depth=3, random_state=0).fit(numbers, np.sin(numbers[:, 0]))
+    artifact = build(model, np.concatenate([numbers] * 3), name="forest")
+    # WHEN the report tells the rows that are furthest apart
+    for engine in artifact.report["engines"].values():
+        told = [(one["expected"], one["got"]) for one in engine["furthest"]]
+        # THEN no two of them say the same
+        assert len(set(told)) == len(told)
+
+
+def test_sizes_of_operators_are_those_in_the_file(numbers: Matrix) -> None:
+    # GIVEN the graph of a forest, whose numbers are packed in the file
+    model = ensemble.RandomForestRegressor(9, random_state=0).fit(numbers, numbers[:, 0])
+    data = build(model, numbers, name="forest").files["model.onnx"]
+    graph = onnx.load_from_string(data).graph
+    # WHEN the sizes of its nodes are added up
+    total = sum(packed.size_of(node) for node in graph.node)
+    # THEN they are the file but for the little that is no node
+    assert len(data) - 400 < total < len(data)
