@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from command_line import copy_sample, run
+from command_line import ROOT, copy_sample, run
 from environments import installed
 from sls_ml_runtime.artifact import open_folder
 
 HERE = Path(__file__).parent / "clients"
+DIGEST = re.compile(r"\b[0-9a-f]{12}\b")
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +35,8 @@ def labels(told: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, manifest: dict[str, Any]) -> dict[str, Any]:
-    """What each client was told by the penguins' endpoint, deployed for all to call."""
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The penguins' sample, deployed for all to call, and its endpoint."""
     sample = copy_sample("penguins", tmp_path_factory.mktemp("clients"))
     spec = sample / "sls-ml.yaml"
     spec.write_text(spec.read_text().replace("auth: iam", "auth: public"))
@@ -41,28 +44,35 @@ def told(tmp_path_factory: pytest.TempPathFactory, manifest: dict[str, Any]) -> 
         deployed = run(sample, "deploy", "--stage", "local", "--json")
         assert deployed.code == 0, deployed.out + deployed.err
         address = deployed.document["functions"]["predict"]["endpoint"].rstrip("/")
-        asked = {
-            "address": address,
-            "model": "species",
-            "inputs": [[field["name"], field["dtype"]] for field in manifest["inputs"]],
-            "rows": manifest["example"],
-        }
-        done = subprocess.run(
-            [installed(HERE / "requirements.txt") / "bin" / "python", HERE / "ask.py"],
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "MLFLOW_DISABLE_TELEMETRY": "true"},
-        )
-        assert done.returncode == 0, done.stderr
-        (sample / "rows.json").write_text(json.dumps(manifest["example"]))
-        plain = run(sample, "invoke", "predict", "--stage", "local", "--json", "--rows", "@rows.json")
-        assert plain.code == 0, plain.err
-        answers: dict[str, Any] = json.loads(done.stdout)
-        return answers | {"plain": plain.document}
+        yield sample, address
     finally:
         run(sample, "local", "down")
+
+
+@pytest.fixture(scope="module")
+def told(endpoint: tuple[Path, str], manifest: dict[str, Any]) -> dict[str, Any]:
+    """What each client was told."""
+    sample, address = endpoint
+    asked = {
+        "address": address,
+        "model": "species",
+        "inputs": [[field["name"], field["dtype"]] for field in manifest["inputs"]],
+        "rows": manifest["example"],
+    }
+    done = subprocess.run(
+        [installed(HERE / "requirements.txt") / "bin" / "python", HERE / "ask.py"],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "MLFLOW_DISABLE_TELEMETRY": "true"},
+    )
+    assert done.returncode == 0, done.stderr
+    (sample / "rows.json").write_text(json.dumps(manifest["example"]))
+    plain = run(sample, "invoke", "predict", "--stage", "local", "--json", "--rows", "@rows.json")
+    assert plain.code == 0, plain.err
+    answers: dict[str, Any] = json.loads(done.stdout)
+    return answers | {"plain": plain.document}
 
 
 def test_mlflow_reads_predictions(told: dict[str, Any], labels: list[str]) -> None:
@@ -104,3 +114,27 @@ def test_kserve_is_served_in_its_second_protocol(told: dict[str, Any], labels: l
     assert (answers[f"v2 {kind}"], answers[f"v2 {kind} id"]) == (labels, "7")
     assert answers[f"v2 {kind} shares"] == told["plain"]["probability"]
     assert "wing" in answers["v2 refused"]
+
+
+def test_the_lines_of_the_docs_answer_as_they_say(endpoint: tuple[Path, str]) -> None:
+    # GIVEN every line of curl in the page on protocols, and the answer below it
+    page = dedent_items((ROOT / "docs" / "protocols.md").read_text())
+    lines = re.findall(r"```sh\n(.*?)```\n```text\n(.*?)```", page, re.DOTALL)
+    assert len(lines) >= 8
+
+    # WHEN each is run as it stands
+    for command, answer in lines:
+        done = subprocess.run(
+            ["bash", "-c", command.replace("curl ", "curl --silent --show-error ")],
+            env={"PATH": os.environ["PATH"], "URL": endpoint[1]},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        # THEN its answer is that of the page; digests change with every model
+        assert DIGEST.sub("-", done.stdout.strip()) == DIGEST.sub("-", answer.strip()), command
+
+
+def dedent_items(page: str) -> str:
+    """The page without the indent of what stands in its lists."""
+    return re.sub("^  ", "", page, flags=re.MULTILINE)
