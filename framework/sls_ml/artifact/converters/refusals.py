@@ -139,7 +139,6 @@ def check(estimator: Any) -> None:
                 f"{type(part).__name__} cannot be converted to ONNX: {reason}.",
                 code="model-unsupported",
                 where=_where(estimator, part),
-                why=reason,
                 mend=way_out,
             )
 
@@ -254,9 +253,10 @@ def _function(part: Any) -> tuple[str, str] | None:
     if type(part).__name__ != "FunctionTransformer" or (known(part.func) and not part.kw_args):
         return None
     name = getattr(part.func, "__name__", repr(part.func))
+    instead = "use a numpy function such as log1p, sqrt or exp, compute these columns before the pipeline"
     return (
         f"the function {name} is not one that we know",
-        f"use a numpy function such as log1p, sqrt or exp, or {_WRITE_ONE}",
+        f"{instead} (and in `before` of hooks.py), or {_WRITE_ONE}",
     )
 
 
