@@ -47,6 +47,7 @@ def test_a_function_brings_the_runtime_that_it_uses(make: Callable[..., Any]) ->
         ("s3.py", {"fetches": True}),
         ("s3.py", {"scores": True}),
         ("scorer.py", {"scores": True}),
+        ("aws_pending.py", {"scores": True}),
         ("page.html", {"page": True}),
         ("drift.py", {"watched": True}),
         ("secrets.py", {"secret": True}),
