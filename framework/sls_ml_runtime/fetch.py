@@ -70,7 +70,10 @@ def fetch(
         _fetch_folder(source, f"{name}/{digest}", digest, target, files)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            message = f"no space for {name}/{digest} in {into}: raise the function's ephemeral storage"
+            message = (
+                f"no space for {name}/{digest} in {into}: deploy again, which gives the function room for its "
+                "models, and let hooks.py keep less there"
+            )
             raise StoreError(message) from error
         message = f"{name}/{digest} cannot be written to {into}: {error.strerror}"
         raise StoreError(message) from error

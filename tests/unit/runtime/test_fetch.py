@@ -289,8 +289,8 @@ def test_a_full_disk_is_named(stored: Any, tmp_path: Path, monkeypatch: Any) -> 
 
     monkeypatch.setattr("sls_ml_runtime.fetch.os.makedirs", link_to_the_full_device)
 
-    # WHEN it is fetched THEN the error says what to raise
-    with pytest.raises(StoreError, match=r"no space .* raise the function's ephemeral storage"):
+    # WHEN it is fetched THEN the error says what to do
+    with pytest.raises(StoreError, match=r"no space .* deploy again, which gives the function room"):
         fetch(f"file://{stored.store}", stored.name, stored.digest, full)
 
 
