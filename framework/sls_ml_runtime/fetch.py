@@ -71,8 +71,8 @@ def fetch(
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             message = (
-                f"no space for {name}/{digest} in {into}: deploy again, which gives the function room for its "
-                "models, and let hooks.py keep less there"
+                f"no space for {name}/{digest} in {into}: deploy again, which gives the function room for its"
+                " models, and let hooks.py keep less there"
             )
             raise StoreError(message) from error
         message = f"{name}/{digest} cannot be written to {into}: {error.strerror}"
