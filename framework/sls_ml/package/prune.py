@@ -111,7 +111,7 @@ def unused(
         (("engines/lite.py", "engines/lite_ops/*"), "lite" in engines, "no model runs on this engine"),
         (("engines/ort_capi.py",), "ort_capi" in engines, "no model runs on this engine"),
         (("engines/ort_python.py",), "ort_python" in engines, "no model runs on this engine"),
-        (("score.py", "scorer.py", "aws_objects.py", "aws_pending.py"), scores, "no objects are scored"),
+        (("score.py", "scorer.py", "aws_[op]*.py"), scores, "the function scores no objects"),
         (("fetch.py",), fetches, "the models ride in the package"),
         (("follow.py",), follows, "the function follows no alias"),
         (("s3.py",), scores or fetches, "the function reads nothing from S3"),
