@@ -55,19 +55,24 @@ def excused(model: Any, rows: Any, key: str, got: Array, classes: list[Any] | No
         classes: The classes of a classifier, a list for each label where it predicts several.
     """
     import numpy as np
+    from sklearn.multioutput import MultiOutputClassifier
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     *before, (_, last) = structure.steps(model)
+    if isinstance(last, MultiOutputClassifier):
+        for _, step in before:
+            rows = step.transform(rows)
+        return _of_each(last, rows, key, got, classes or ())
     fits = isinstance(last, (KNeighborsClassifier, KNeighborsRegressor))
     nothing = np.zeros(len(got), dtype=bool)
     if not fits or last.effective_metric_ not in _DISTANCES or callable(last.weights):
         return nothing
     for _, step in before:
         rows = step.transform(rows)
-    if hasattr(rows, "toarray") or hasattr(last._fit_X, "toarray"):
-        return nothing
+    if hasattr(rows, "toarray"):
+        rows = rows.toarray()
     labels = classes if classes and isinstance(classes[0], list) else [classes or ()]
-    targets = np.asarray(last._y).reshape(len(last._fit_X), -1)
+    targets = np.asarray(last._y).reshape(last._fit_X.shape[0], -1)
     of_label: list[_Label] = []
     if key in ("label", "probability"):
         of_label = [_Label(names, column) for names, column in zip(labels, targets.T, strict=True)]
@@ -88,11 +93,23 @@ def excused(model: Any, rows: Any, key: str, got: Array, classes: list[Any] | No
     return np.asarray(found, dtype=bool)
 
 
+def _of_each(model: Any, rows: Any, key: str, got: Array, classes: Sequence[Sequence[Any]]) -> Array:
+    """Tell for each row whether the neighbours of every classifier's label explain the answer."""
+    import numpy as np
+
+    ends = np.cumsum([1 if key == "label" else len(names) for names in classes])[:-1]
+    answers = np.split(got.reshape(len(got), -1), ends, axis=1)
+    each = zip(model.estimators_, answers, classes, strict=True)
+    found = [excused(one, rows, key, answer, list(names)) for one, answer, names in each]
+    return np.asarray(np.asarray(found).all(axis=0))
+
+
 def _tie(model: Any, row: Array) -> _Tie | None:
     import numpy as np
     from sklearn.metrics import pairwise_distances
 
-    known = np.asarray(model._fit_X, dtype=float)
+    points = model._fit_X
+    known = np.asarray(points.toarray() if hasattr(points, "toarray") else points, dtype=float)
     distances = pairwise_distances(known, row[None, :], metric=model.effective_metric_).ravel()
     last = np.sort(distances)[model.n_neighbors - 1]
     near = np.flatnonzero(np.abs(distances - last) <= _NEAR * (1.0 + last))
