@@ -92,17 +92,15 @@ def _engines(report: Mapping[str, Any]) -> str:
         return ""
     rows = []
     for name, found in engines.items():
-        for key, error in found["worst"].items():
-            chip = (
-                '<span class="chip">passed</span>'
-                if found["passed"]
-                else '<span class="chip no">not used</span>'
-            )
-            ties = f"{found['ties']} tied" if found.get("ties") else ""
+        chip = (
+            '<span class="chip">passed</span>' if found["passed"] else '<span class="chip no">not used</span>'
+        )
+        ties = f"{found['ties']} tied" if found.get("ties") else ""
+        for at, (key, error) in enumerate(found["worst"].items()):
             rows.append(
                 (
-                    f"<code>{escape(name)}</code>",
-                    chip,
+                    "" if at else f"<code>{escape(name)}</code>",
+                    "" if at else chip,
                     escape(key),
                     _number(error),
                     f'<span class="quiet">{_MEANING.get(key, "")}</span>',
@@ -309,8 +307,13 @@ def _table(
         ' class="n"' if at in right else ' class="wide"' if at in wide else "" for at in range(len(head))
     ]
     top = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(style, head, strict=True))
+    # On a narrow screen the head is not shown, and each cell says its own.
+    said = [
+        kind + (f' data-head="{escape(name)}"' if name else "")
+        for kind, name in zip(style, head, strict=True)
+    ]
     body = "".join(
-        "<tr>" + "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(style, row, strict=True)) + "</tr>"
+        "<tr>" + "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(said, row, strict=True)) + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

@@ -45,8 +45,8 @@ def scatter(points: Sequence[tuple[float, float]], *, diagonal: bool, label: str
         f'<rect class="frame" x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
         f'height="{floor - _TOP}" rx="6"/>'
         f'<line class="same" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>{dots}'
-        f'<text x="{_LEFT}" y="{_HEIGHT - 6}">{min(across):.4g}</text>'
-        f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 6}" text-anchor="end">{max(across):.4g}</text>'
+        f'<text x="{_LEFT}" y="{_HEIGHT - 6}">{min(across):.3g}</text>'
+        f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 6}" text-anchor="end">{max(across):.3g}</text>'
         f'<text x="{_LEFT - 8}" y="{floor}" text-anchor="end">{min(up):.3g}</text>'
         f'<text x="{_LEFT - 8}" y="{_TOP + 10}" text-anchor="end">{max(up):.3g}</text></svg>'
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sls_ml.artifact import Artifact, build, packed
 from sls_ml.artifact.page import render
+from webdriver import AVAILABLE, browser
 
 Matrix = np.ndarray[Any, Any]
 
@@ -123,3 +125,16 @@ def test_sizes_of_operators_are_those_in_the_file(numbers: Matrix) -> None:
     total = sum(packed.size_of(node) for node in graph.node)
     # THEN they are the file but for the little that is no node
     assert len(data) - 400 < total < len(data)
+
+
+@pytest.mark.skipif(not AVAILABLE, reason="needs chromium and chromedriver")
+def test_nothing_scrolls_sideways_on_a_telephone(credit: Any, people: pd.DataFrame, tmp_path: Path) -> None:
+    # GIVEN the page of a classifier
+    (tmp_path / "page.html").write_text(render(build(credit, people, name="credit")))
+    with browser(tmp_path / "profile") as window:
+        # WHEN a telephone shows it
+        window.resize(390)
+        window.open((tmp_path / "page.html").as_uri())
+        # THEN the page and each of its cards are as wide as the screen lets them be
+        shown = "[...document.querySelectorAll('html, section')]"
+        assert window.run(f"return {shown}.filter(one => one.scrollWidth > one.clientWidth).length") == 0
