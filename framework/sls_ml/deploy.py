@@ -14,7 +14,7 @@ from sls_ml import codegen, intent
 from sls_ml import package as packaging
 from sls_ml.conversion import Converted, convert, installed_runtime, locked
 from sls_ml.errors import ExternalError
-from sls_ml.intent.model import Deployment, Function, ModelRef
+from sls_ml.intent.model import Deployment, Function, ModelRef, ReadSecret
 from sls_ml.package.model import Package
 from sls_ml.provider import table
 from sls_ml.provider.base import (
@@ -26,6 +26,7 @@ from sls_ml.provider.base import (
     Rendered,
     StackOutputs,
     Target,
+    Unreadable,
     Upload,
 )
 from sls_ml.spec.model import LOCAL_STAGE, Project
@@ -285,6 +286,34 @@ def silent_buckets(prepared: Prepared) -> list[str]:
         if error.code == "bucket-missing":
             error.mend = "make the bucket, or leave `from` out: then the stack has one of its own"
         raise
+
+
+def unreadable_secrets(prepared: Prepared, narrator: Narrator) -> list[tuple[str, str, Unreadable]]:
+    """Function, secret and why, where a function names a secret that has no value to read.
+
+    A secret that may not be looked at is a warning: it may well exist.
+    """
+    readers: dict[str, list[str]] = {}
+    for function in prepared.deployment.functions:
+        for grant in function.grants:
+            if isinstance(grant, ReadSecret):
+                readers.setdefault(grant.name, []).append(function.name)
+    if not readers:
+        return []
+    operations = operate(prepared.project)
+    found = []
+    for secret, functions in sorted(readers.items()):
+        names = ", ".join(functions)
+        try:
+            unreadable = operations.unreadable(secret)
+        except ExternalError as error:
+            if error.code != "access-denied":
+                raise
+            narrator.warn(f"cannot see whether the secret {secret} of {names} exists: {error.why}")
+            continue
+        if unreadable is not None:
+            found.append((names, secret, unreadable))
+    return found
 
 
 def address(prepared: Prepared, model: Converted, deployer: Deployer) -> str:

@@ -89,6 +89,8 @@ def plan(
     planned, deployer = _plan(spec, output, frozen=frozen)
     for bucket in story.silent_buckets(planned.prepared):
         output.warn(f"{bucket} does not announce its objects yet: sls-ml announce s3://{bucket}")
+    for functions, secret, why in story.unreadable_secrets(planned.prepared, output):
+        output.warn(f"the secret {secret} of {functions} {why.state}: {why.mend}")
     found, table = costing.costs(planned, output)
     output.document(
         {
@@ -130,6 +132,7 @@ def deploy(
     planned, deployer = _plan(spec, output, frozen=frozen)
     if not planned.changes.empty:
         _require_announcing(planned)
+        _require_secrets(planned, output)
         if spec.stage != LOCAL_STAGE and not json:
             _show(output, planned)
         if not yes and spec.stage != LOCAL_STAGE and not _agreed(json):
@@ -211,6 +214,17 @@ def _require_announcing(planned: Plan) -> None:
             code="bucket-silent",
             why="a batch function would never hear of a file that arrives in it",
             mend=f"sls-ml announce s3://{bucket}",
+        )
+
+
+def _require_secrets(planned: Plan, output: Output) -> None:
+    for functions, secret, why in story.unreadable_secrets(planned.prepared, output):
+        raise ExternalError(
+            f"the secret {secret} {why.state}",
+            code="secret-unreadable",
+            where=f"the environment of {functions}",
+            why="a function reads its secrets at its start, and would not start",
+            mend=why.mend,
         )
 
 

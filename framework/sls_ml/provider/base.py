@@ -246,6 +246,19 @@ class ModelDrift:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """Why a secret has no value to read.
+
+    Attributes:
+        state: What ends "the secret ...", such as ``does not exist``.
+        mend: The shell command that gives it a value.
+    """
+
+    state: str
+    mend: str
+
+
+@dataclass(frozen=True)
 class LogEvent:
     """One line of a function's log; `time` is in seconds since the epoch."""
 
@@ -301,6 +314,9 @@ class Operations(Protocol):
 
     def drift(self) -> Mapping[str, ModelDrift]:
         """Let the drift watch look at what was seen until now; its findings by model, none without it."""
+
+    def unreadable(self, secret: str) -> Unreadable | None:
+        """Why a secret, by its name, has no value to read; None where it has one. Does not read the value."""
 
     def announces_objects(self, bucket: str) -> bool:
         """Whether a bucket tells of its new objects, as the input of a batch function must."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -90,6 +91,11 @@ class Client:
     def s3(self) -> S3Client:
         """Buckets and objects."""
         return self._session.client("s3", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def secrets(self) -> SecretsManagerClient:
+        """Secrets, of which only the description is read."""
+        return self._session.client("secretsmanager", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
     def sqs(self) -> SQSClient:

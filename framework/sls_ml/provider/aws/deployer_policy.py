@@ -67,6 +67,7 @@ _PLANNING = frozenset(
         "cloudformation.list_change_sets",
         "s3.get_bucket_notification_configuration",
         "s3.put_object",
+        "secrets.describe_secret",
     }
 )
 """The calls of a plan: a change set is made, read and deleted, and never executed."""
@@ -289,13 +290,16 @@ def _of_roles(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, st
 
 
 def _of_functions(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """The key that encrypts, and the bucket of the store."""
+    """The key that encrypts, the bucket of the store, and the secrets that are read at starts."""
     for body in bodies.get("AWS::Lambda::Function", {}).values():
         if "KmsKeyArn" in body:
             yield "key", body["KmsKeyArn"]
-        store = body.get("Environment", {}).get("Variables", {}).get("SLS_ML_STORE")
-        if store is not None:
-            yield "store_bucket", store.removeprefix("s3://").partition("/")[0]
+        variables = body.get("Environment", {}).get("Variables", {})
+        if "SLS_ML_STORE" in variables:
+            yield "store_bucket", variables["SLS_ML_STORE"].removeprefix("s3://").partition("/")[0]
+        for value in variables.values():
+            if value.startswith("secret://"):
+                yield "read_secrets", value.removeprefix("secret://").partition("#")[0]
 
 
 def _of_rules(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 from sls_ml.errors import ExternalError
 from sls_ml.provider.aws import gateway, names
 from sls_ml.provider.aws.client import Client, MissingError, split_uri, translated
-from sls_ml.provider.base import Answer, FunctionOutputs, LogEvent, ModelDrift, Spread, StoredObject
+from sls_ml.provider.base import (
+    Answer,
+    FunctionOutputs,
+    LogEvent,
+    ModelDrift,
+    Spread,
+    StoredObject,
+    Unreadable,
+)
 from sls_ml.spec.model import Http
 from sls_ml_runtime.aws_objects import S3Results
 from sls_ml_runtime.aws_pending import Pending, object_message, sender
@@ -274,6 +282,33 @@ class AwsOperations:
             )
             for model, each in found.items()
         }
+
+    def unreadable(self, secret: str) -> Unreadable | None:
+        """Why a secret has no value to read, by its description alone; None where it has one.
+
+        Raises:
+            ExternalError: It may not be described; AWS says the same of a missing secret to who may
+                describe only some.
+        """
+        try:
+            with translated(f"looking for the secret {secret}"):
+                found = self._client.secrets.describe_secret(SecretId=secret)
+        except MissingError:
+            return Unreadable(
+                "does not exist", self._secrets_line("create-secret --name", secret, value=True)
+            )
+        if "DeletedDate" in found:
+            return Unreadable("is to be deleted", self._secrets_line("restore-secret --secret-id", secret))
+        if not any("AWSCURRENT" in stages for stages in found.get("VersionIdsToStages", {}).values()):
+            line = self._secrets_line("put-secret-value --secret-id", secret, value=True)
+            return Unreadable("has no value", line)
+        return None
+
+    def _secrets_line(self, command: str, secret: str, *, value: bool = False) -> str:
+        """A shell line for a secret of this region, in the account or in the embedded cloud."""
+        before = 'eval "$(sls-ml local env)"; ' if self._client.embedded else ""
+        after = " --secret-string file://FILE" if value else ""
+        return f"{before}aws secretsmanager {command} {secret} --region {self._client.region}{after}"
 
     def announces_objects(self, bucket: str) -> bool:
         """Whether a bucket sends its events to EventBridge, as a batch function's input must."""
