@@ -18,22 +18,31 @@ if TYPE_CHECKING:
 _ABSENT = {"403", "404", "AccessDenied", "NoSuchKey", "NotFound"}
 """S3 answers 403 for a key that does not exist to whoever may not list the bucket, as our roles may not."""
 
+_TRIES = 3
+
 _CONTENT_TYPES = {"csv": "text/csv", "json": "application/json", "jsonl": "application/jsonl"}
 
 
 class S3Input:
-    """Opens exactly the object that an event tells of; a `sls_ml_runtime.score.Read`."""
+    """Opens exactly the object that an event tells of; a `sls_ml_runtime.score.Read`.
 
-    __slots__ = ("_client",)
+    Args:
+        client: An S3 client.
+        listed: Bucket and prefix that the role may list, ``s3://bucket/prefix/``, if it may. S3 says 403 for
+            a key that is gone, as for one that may not be read, where leave to list depends on the prefix.
+    """
 
-    def __init__(self, client: Any) -> None:
+    __slots__ = ("_client", "_listed")
+
+    def __init__(self, client: Any, listed: str | None = None) -> None:
         self._client = client
+        self._listed = listed
 
     def __call__(self, source: Source, position: int, /) -> Stream:
         """The bytes of this version of the object from `position` on.
 
         Raises:
-            Superseded: It was replaced, or deleted (and the role may list the bucket: else S3 says 403).
+            Superseded: It was replaced, or deleted (where the role may list: else S3's 403 is all we know).
         """
         asked = {"Bucket": source.bucket, "Key": source.key, "IfMatch": f'"{source.etag}"'}
         if source.version:
@@ -48,8 +57,26 @@ class S3Input:
                 return io.BytesIO()
             if code in {"PreconditionFailed", "412", "NoSuchKey", "NoSuchVersion"}:
                 raise Superseded(f"s3://{source.bucket}/{source.key} has no version {source.etag}") from error
+            if code in {"403", "AccessDenied"} and self._is_gone(source):
+                raise Superseded(f"s3://{source.bucket}/{source.key} was deleted") from error
             raise
         return body
+
+    def _is_gone(self, source: Source) -> bool:
+        """Whether the keys that may be listed show that there is no such object."""
+        bucket, _, prefix = (self._listed or "").removeprefix("s3://").partition("/")
+        if source.bucket != bucket or not source.key.startswith(prefix):
+            return False
+        asked = {"Bucket": bucket, "Prefix": prefix}  # leave to list is given for exactly this prefix
+        if len(source.key) > 1:
+            asked["StartAfter"] = source.key[:-1]
+        for page in self._client.get_paginator("list_objects_v2").paginate(**asked):
+            keys = [each["Key"] for each in page.get("Contents", [])]
+            if source.key in keys:
+                return False
+            if keys and keys[-1] > source.key:
+                break
+        return True
 
 
 class S3Results:
@@ -88,6 +115,15 @@ class S3Results:
 
     def create(self, key: str, body: BinaryIO, facts: Mapping[str, str]) -> bool:
         """Create an object with its sha256 checked by S3 and `facts` as metadata; False when it exists."""
+        for _ in range(_TRIES):
+            created = self._try_to_create(key, body, facts)
+            if created is not None:
+                return created
+            body.seek(0)
+        raise OSError(f"{key} is being written by another call; tried {_TRIES} times")
+
+    def _try_to_create(self, key: str, body: BinaryIO, facts: Mapping[str, str]) -> bool | None:
+        """None where another call writes it at this very moment: S3 then asks to try again."""
         try:
             self._client.put_object(
                 **self._at(key),
@@ -100,6 +136,8 @@ class S3Results:
         except self._client.exceptions.ClientError as error:
             if _code(error) in {"PreconditionFailed", "412"}:
                 return False
+            if _code(error) == "ConditionalRequestConflict":
+                return None
             raise
         return True
 

@@ -97,7 +97,7 @@ class ResultsDiffer(Exception):  # noqa: N818
 
 
 class Outcome:
-    """What came of one object: its `manifest`, and whether an earlier delivery had made it (`replayed`)."""
+    """What came of one object: its `manifest`, and whether another delivery had made it (`replayed`)."""
 
     __slots__ = ("manifest", "replayed")
 
@@ -130,8 +130,8 @@ def score_object(scorer: Scorer, read: Read, results: Results, source: Source) -
     manifest = _Job(scorer, read, results, source, folder).run()
     text = (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
     notes = {"sha256": hashlib.sha256(text).hexdigest()}
-    _create(results, f"{folder}/manifest.json", io.BytesIO(text), notes)
-    return Outcome(manifest, replayed=False)
+    created = _create(results, f"{folder}/manifest.json", io.BytesIO(text), notes)
+    return Outcome(manifest, replayed=not created)  # the same event may be worked on twice at once
 
 
 class _Job:
@@ -320,17 +320,18 @@ class _Part:
         return facts
 
 
-def _create(results: Results, key: str, body: BinaryIO, facts: Mapping[str, str]) -> None:
-    """Create an object, or see that it is there with the very same bytes.
+def _create(results: Results, key: str, body: BinaryIO, facts: Mapping[str, str]) -> bool:
+    """Create an object, or see that it is there with the very same bytes, and return False.
 
     Raises:
         ResultsDiffer: It is there with other bytes.
     """
     if results.create(key, body, facts):
-        return
+        return True
     found = results.facts(key)
     if found is None or found.get("sha256") != facts["sha256"]:
         raise ResultsDiffer(f"{key} exists with other bytes: delete its folder, then send the event again")
+    return False
 
 
 def _spooled() -> BinaryIO:

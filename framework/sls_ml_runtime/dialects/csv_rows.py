@@ -26,11 +26,19 @@ if TYPE_CHECKING:
     Record = list[str]
 
 MAX_LINE = 1 << 20
-"""Longest line in bytes: one that never ends must not fill the memory."""
+"""Longest line in bytes, and longest cell: one that never ends must not fill the memory."""
+
+csv.field_size_limit(MAX_LINE)  # of itself it is an eighth of that
 
 _BLOCK = 1 << 18
 _BOM = b"\xef\xbb\xbf"
-_OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_OTHER_FORMS = {
+    b"\xff\xfe": "in UTF-16 or UTF-32",
+    b"\xfe\xff": "in UTF-16 or UTF-32",
+    b"\x1f\x8b": "compressed by gzip",
+    b"PK\x03\x04": "a ZIP or Excel file",
+    b"PAR1": "in Parquet",
+}
 _ORDER = ("label", "probability", "value", "score", "transformed")
 _BOOLS = {"true": True, "false": False, "1": True, "0": False}
 
@@ -105,9 +113,9 @@ class Records:
                 lines[0] = self._without_bom(lines[0])
                 first = False
             rest = lines.pop()
-            if len(rest) > MAX_LINE:
-                raise _Refused(Refusal(422, "line-too-long", f"a line is longer than {MAX_LINE} bytes"))
+            self._check_length(rest)
             for line in lines:
+                self._check_length(line)
                 self._consumed += len(line) + 1
                 yield self._text(line) + "\n"
         if rest:
@@ -121,9 +129,15 @@ class Records:
             self.escaped = True
             return line.decode("utf-8", "surrogateescape")
 
+    def _check_length(self, line: bytes) -> None:
+        if len(line) > MAX_LINE:
+            raise _Refused(Refusal(422, "line-too-long", f"a line is longer than {MAX_LINE} bytes"))
+
     def _without_bom(self, line: bytes) -> bytes:
-        if line.startswith(_OTHER_BOMS):
-            raise _Refused(Refusal(422, "not-utf8", "the object is in UTF-16 or UTF-32; UTF-8 is needed"))
+        for start, form in _OTHER_FORMS.items():
+            if line.startswith(start):
+                message = f"the object is {form}; plain text in UTF-8 is needed"
+                raise _Refused(Refusal(422, "not-utf8", message))
         if line.startswith(_BOM):
             self._consumed += len(_BOM)
             return line[len(_BOM) :]

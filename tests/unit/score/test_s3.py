@@ -89,6 +89,61 @@ def test_an_object_that_is_gone_is_superseded(client: Any) -> None:
         S3Input(client)(gone, 0)
 
 
+class Forbidding:
+    """A client that answers 403 to every GET of an object, as S3 does where a key is gone or forbidden."""
+
+    def __init__(self, client: Any) -> None:
+        self.exceptions, self.get_paginator = client.exceptions, client.get_paginator
+
+    def get_object(self, **_: Any) -> None:
+        raise self.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+
+
+def test_an_object_that_is_gone_is_told_from_a_forbidden_one_where_keys_may_be_listed(client: Any) -> None:
+    # GIVEN a key that is there, one that is not, and neighbours that sort before and behind
+    there, neighbour = arrive(client, "in/a b+c%.csv", b"abc"), arrive(client, "in/a b+c%.cst", b"abc")
+    arrive(client, "in/z.csv", b"abc")
+    client.delete_object(Bucket="data", Key=neighbour.key)
+    refused = Forbidding(client)
+    # WHEN S3 says 403 for both
+    # THEN the one that is not listed is superseded, and the other stays forbidden
+    with pytest.raises(Superseded, match=r"in/a b\+c%\.cst was deleted"):
+        S3Input(refused, "s3://data/in/")(neighbour, 0)
+    with pytest.raises(client.exceptions.ClientError):
+        S3Input(refused, "s3://data/in/")(there, 0)
+    # AND so do both where nothing, or another place, may be listed
+    for listed in (None, "s3://data/other/", "s3://else/in/"):
+        with pytest.raises(client.exceptions.ClientError):
+            S3Input(refused, listed)(neighbour, 0)
+
+
+@pytest.mark.parametrize(("conflicts", "created"), [(2, True), (3, None)])
+def test_a_result_that_another_call_is_writing_is_tried_again(
+    client: Any, monkeypatch: pytest.MonkeyPatch, conflicts: int, created: bool | None
+) -> None:
+    # GIVEN S3 that has read the body, and answers that another call writes the same key
+    left, put = [conflicts], client.put_object
+
+    def busy(**asked: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            asked["Body"].read()
+            raise client.exceptions.ClientError(
+                {"Error": {"Code": "ConditionalRequestConflict"}}, "PutObject"
+            )
+        return put(**asked)
+
+    monkeypatch.setattr(client, "put_object", busy)
+    results = S3Results(client, "s3://data/out/")
+    # WHEN the result is created THEN it is whole after a few, and an error after too many
+    if created:
+        assert results.create("a.csv", io.BytesIO(b"abc"), {"sha256": SHA_OF_ABC})
+        assert results.get("a.csv") == b"abc"
+        return
+    with pytest.raises(OSError, match=r"a\.csv is being written by another call; tried 3 times"):
+        results.create("a.csv", io.BytesIO(b"abc"), {"sha256": SHA_OF_ABC})
+
+
 def test_an_old_version_is_read_when_the_bucket_keeps_it(client: Any) -> None:
     # GIVEN a versioned bucket where an object was replaced
     client.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -185,6 +186,10 @@ def test_other_bytes_under_a_results_key_are_never_replaced(scorer: Make, place:
         (b"id,age,children,city,gr\xf6sse\n1,2,0,Bern,1\n", "not-utf8"),
         (b'"id,age,children,city\n1,2,0,Bern\n', "broken-csv"),
         (b"x" * (2 << 20), "line-too-long"),
+        (gzip.compress(FOUR, mtime=0), "not-utf8"),
+        (gzip.compress(FOUR, mtime=0)[:20], "not-utf8"),
+        (b"PK\x03\x04\x14\x00", "not-utf8"),
+        (b"PAR1\x15\x04", "not-utf8"),
     ],
 )
 def test_an_object_that_cannot_be_scored_at_all_is_refused_once(
@@ -215,6 +220,41 @@ def test_an_object_that_breaks_off_keeps_the_rows_before_the_break(
     assert outcome.manifest["refused"]["code"] == "broken-csv"
     assert outcome.manifest["refused"]["after_row"] == 4
     assert [part["rows"] for part in outcome.manifest["parts"]] == [3, 1]
+
+
+def test_a_long_cell_is_scored_and_a_longer_line_breaks_the_object_off(scorer: Make, place: Place) -> None:
+    # GIVEN a row of just less than the longest line, and behind it one that is a little longer
+    good, long = b"y" * ((1 << 20) - 20), b"z" * (1 << 20)
+    content = FOUR + good + b",30,0,Bern\n" + long + b",30,0,Bern\n7,30,0,Bern\n"
+    # WHEN they are scored
+    outcome = score_object(scorer(), Input(content), place, source())
+    # THEN the first is a row like any other, and the second ends the object, wherever blocks are cut
+    assert outcome.manifest["rows_scored"] == 5
+    assert outcome.manifest["refused"]["code"] == "line-too-long"
+    assert outcome.manifest["refused"]["after_row"] == 5
+
+
+def test_the_same_event_worked_on_twice_at_once_is_one_object_and_one_replay(scorer: Make) -> None:
+    # GIVEN a second delivery that is worked on whole while the first creates its first object
+    chosen, results = scorer(), Memory()
+    inner: list[Any] = []
+
+    class Overtaken(Memory):
+        objects, notes = results.objects, results.notes
+
+        def __init__(self) -> None:
+            pass
+
+        def create(self, key: str, body: BinaryIO, facts: Mapping[str, str]) -> bool:
+            if not inner:
+                inner.append(score_object(chosen, Input(FOUR), results, source()))
+            return results.create(key, body, facts)
+
+    # WHEN the first goes on
+    outcome = score_object(chosen, Input(FOUR), Overtaken(), source())
+    # THEN both tell the same, and the object is counted once
+    assert outcome.manifest == inner[0].manifest
+    assert (outcome.replayed, inner[0].replayed) == (True, False)
 
 
 def test_too_many_rejected_rows_are_a_status_and_the_rest_is_scored(scorer: Make, place: Place) -> None:

@@ -45,7 +45,7 @@ SERVICE = aws.boot(os.environ["LAMBDA_TASK_ROOT"], hooks)
 START = dict(SERVICE.init)  # milliseconds of its phases; told with the first objects, and then empty
 SCORER = Scorer(SERVICE, release=os.environ["AWS_LAMBDA_FUNCTION_VERSION"])
 S3 = boto3.client("s3")
-READ = S3Input(S3)
+READ = S3Input(S3, os.environ.get("SLS_ML_FROM"))
 RESULTS = S3Results(S3, os.environ["SLS_ML_TO"])
 SCHEDULED = "SLS_ML_FROM" in os.environ
 
