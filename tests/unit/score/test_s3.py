@@ -96,6 +96,7 @@ class Forbidding:
         self.exceptions, self.get_paginator = client.exceptions, client.get_paginator
 
     def get_object(self, **_: Any) -> None:
+        """Refuse every object."""
         raise self.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
 
 
