@@ -19,6 +19,8 @@ _FLOAT32_MAX = 3.4028234663852886e38
 _PAST_FLOAT32 = 2.0**128
 _DOUBLE_MAX = 1.7976931348623157e308
 _HUGE = 1e300
+_LARGE = (_PAST_FLOAT32, _HUGE)
+"""Tried one after the other: what a step makes of the second may be NaN, which trees admit, not infinity."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _FAR, _COARSE = 1e30, 1 << 48
 """Beyond this number a range's end is found to this many doubles, about 6 %."""
@@ -46,8 +48,10 @@ def inputs_of(judge: Original) -> list[dict[str, Any]]:
     categories = _closed(judge, probe)
     nullable = set(probe.survivors(numbers, lambda _: _NAN))
     endless = set(probe.survivors(numbers, lambda _: _INFINITY))
-    large = set(probe.survivors(numbers, lambda _: _HUGE))
-    large &= set(probe.survivors(numbers, lambda _: -_HUGE))
+    large = set(numbers)
+    for size in _LARGE:
+        large &= set(probe.survivors(numbers, dict.fromkeys(numbers, size).__getitem__))
+        large &= set(probe.survivors(numbers, dict.fromkeys(numbers, -size).__getitem__))
     if sample.form != "texts":
         texts = [place for place, dtype in enumerate(sample.dtypes) if dtype == "string"]
         nullable |= set(probe.survivors(texts, lambda place: missing_text(sample, place)))
@@ -235,10 +239,11 @@ class _Probe:
 
     def _limit(self, place: int, inside: float, sign: float) -> float:
         """Find the end of the range on one side, by halving between a value inside and one outside."""
-        outside = sign * _HUGE
-        if self.accepts({place: outside}):
+        refused = [size for size in _LARGE if not self.accepts({place: sign * size})]
+        if not refused:
             return sign * _DOUBLE_MAX
-        if self.accepts({place: sign * _FLOAT32_MAX}) and not self.accepts({place: sign * _PAST_FLOAT32}):
+        outside = sign * refused[0]
+        if refused[0] == _PAST_FLOAT32 and self.accepts({place: sign * _FLOAT32_MAX}):
             return sign * _FLOAT32_MAX
         low, high = _rank(inside), _rank(outside)
         # Far out, where only an overflow can lie, a rough end inside the range will do.

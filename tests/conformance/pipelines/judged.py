@@ -82,7 +82,7 @@ def _of_labels(model: Any, rows: pd.DataFrame, said: np.ndarray[Any, Any]) -> di
     return found
 
 
-def wrong_rows(model: Any, artifact: Artifact, rows: pd.DataFrame) -> list[Wrong]:
+def wrong_rows(model: Any, artifact: Artifact, rows: pd.DataFrame, training: pd.DataFrame) -> list[Wrong]:
     """The rows that one side answers and the other refuses, and those answered differently."""
     dtypes = [entry["dtype"] for entry in artifact.manifest["inputs"]]
     known = [entry["name"] for entry in artifact.manifest["inputs"]]
@@ -101,7 +101,7 @@ def wrong_rows(model: Any, artifact: Artifact, rows: pd.DataFrame) -> list[Wrong
     found += [
         Wrong("answered though the original refuses", plain[at], "raises", "answers")
         for at in kept
-        if answers[at] is None
+        if answers[at] is None and not _only_together(model, rows, at, training)
     ]
     if not both:
         return found
@@ -115,6 +115,19 @@ def wrong_rows(model: Any, artifact: Artifact, rows: pd.DataFrame) -> list[Wrong
             if what is not None:
                 found.append(Wrong(f"{engine}: {what}", plain[at], expected, got))
     return found
+
+
+def _only_together(model: Any, rows: pd.DataFrame, at: int, training: pd.DataFrame) -> bool:
+    """Whether the original raises on no value of a row alone: an overflow of several, multiplied or summed.
+
+    The signature bounds each input by itself.
+    """
+    full = training[~training.isna().any(axis=1)]
+    first = (full if len(full) else training).iloc[[0]].astype(object)
+    alone = (first.assign(**{name: rows[name].iloc[at]}) for name in rows)
+    return len(rows.columns) > 1 and all(
+        asked_or_none(model, row.infer_objects()) is not None for row in alone
+    )
 
 
 def _side_by_side(value: Any) -> Any:

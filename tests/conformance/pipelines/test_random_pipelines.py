@@ -18,7 +18,7 @@ from sls_ml.artifact import build
 from sls_ml.errors import ParityError, SlsMlError
 
 EXAMPLES = int(os.environ.get("SLS_ML_PIPELINES", "15"))
-"""How many pipelines each test draws; the same ones each time unless more are asked for."""
+"""How many pipelines are drawn, as many of each kind; the same ones each time unless more are asked for."""
 FRESH = 60
 
 
@@ -30,40 +30,38 @@ def tables(draw: Any, kinds: tuple[str, ...] = KINDS) -> Table:
     return Table(tuple(seen), draw(st.integers(0, 2**31)), draw(st.sampled_from([40, 120])))
 
 
+MAKERS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "classifier": (drawn_parts.classifier, ("two", "names", "truth", "four")),
+    "regressor": (drawn_parts.regressor, ("value", "positive")),
+    "other": (drawn_parts.other, ("none",)),
+    "labels": (drawn_parts.classifier_of_labels, ("indicators", "two names")),
+}
+"""What draws a pipeline's last step, and the kinds of target that it takes."""
+
+
 @st.composite
-def trained(draw: Any, kinds: tuple[str, ...] = KINDS) -> tuple[Any, Table, str]:
+def trained(draw: Any, last: str) -> tuple[Any, Table, str]:
     """A pipeline that is not fitted, its table, and the kind of its target."""
-    table = draw(tables(kinds))
+    table = draw(tables())
     first = drawn_parts.columns(draw, table)
-    makers = (
-        drawn_parts.classifier,
-        drawn_parts.regressor,
-        drawn_parts.other,
-        drawn_parts.classifier_of_labels,
-    )
-    maker = draw(st.sampled_from(makers * 2))
-    asks = {
-        drawn_parts.classifier: ("two", "names", "truth", "four"),
-        drawn_parts.regressor: ("value", "positive"),
-        drawn_parts.other: ("none",),
-        drawn_parts.classifier_of_labels: ("indicators", "two names"),
-    }[maker]
+    maker, asks = MAKERS[last]
     model = make_pipeline(first, drawn_parts.selector(draw), maker(draw))
     return model, table, draw(st.sampled_from(asks))
 
 
+@pytest.mark.parametrize("last", MAKERS)
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=-(-EXAMPLES // len(MAKERS)),
     derandomize=EXAMPLES <= 25,
     deadline=None,
     database=None,
     phases=[Phase.generate],  # a failure is told at once: shrinking it takes minutes
     suppress_health_check=list(HealthCheck),
 )
-@given(trained())
-def test_random_pipeline_answers_as_the_original(drawn: tuple[Any, Table, str]) -> None:
+@given(st.data())
+def test_random_pipeline_answers_as_the_original(last: str, data: st.DataObject) -> None:
     # GIVEN a random pipeline, trained on a random table
-    model, table, asks = drawn
+    model, table, asks = data.draw(trained(last))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         frame, y = table.training(), target(asks, table)
@@ -88,4 +86,4 @@ def test_random_pipeline_answers_as_the_original(drawn: tuple[Any, Table, str]) 
             return
 
     # THEN it answers fresh rows as the original does, and refuses those that the original refuses
-    assert wrong_rows(model, artifact, table.fresh(FRESH)) == []
+    assert wrong_rows(model, artifact, table.fresh(FRESH), frame) == []

@@ -379,6 +379,8 @@ OTHERS = [
     *tried("FrozenEstimator", "numbers", "two", frozen),
     *tried("GridSearchCV", "numbers", "three", lambda cls: cls(linear(), GRID)),
     *tried("RandomizedSearchCV", "numbers", "three", lambda cls: cls(linear(), GRID, n_iter=2)),
+    *tried("HalvingGridSearchCV", "numbers", "three", lambda cls: cls(linear(), GRID)),
+    *tried("HalvingRandomSearchCV", "numbers", "three", lambda cls: cls(linear(), GRID, n_candidates=2)),
     *tried("Pipeline", "numbers", "three", pipeline),
 ]
 

@@ -15,6 +15,7 @@ from builders import Recipe
 from data import DATA, FRESH, TRAINING, Array, target
 from scipy import sparse
 from sklearn.base import is_classifier, is_outlier_detector
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - all_estimators then knows these two
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import all_estimators
 
