@@ -11,11 +11,16 @@ ENDPOINT = ("requests", "rows", "latency", "rejected", "failed", "cold_start", "
 BATCH = ("objects", "rows", "rejected_rows", "too_many_rejected", "refused", "cold_start", "init")
 """By function and alias. Failures, replays and superseded objects cost nothing until they happen."""
 
+SCHEDULED = ("pending",)
+"""By function and alias, where a batch function looks for waiting objects by the clock."""
+
 WATCH = ("drift", "drift_rows")
 """By model: what the drift watch writes."""
 
 
 def count(function: Function) -> int:
     """How many metrics a function writes: those of its kind, and those of the inputs of its models."""
-    own = ENDPOINT if function.batch is None else BATCH
+    own: tuple[str, ...] = ENDPOINT if function.batch is None else BATCH
+    if function.batch is not None and function.batch.schedule is not None:
+        own += SCHEDULED
     return len(own) + sum(len(tuple(alarms.of_inputs(model))) for model in function.models if model.watched)

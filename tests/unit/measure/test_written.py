@@ -17,7 +17,10 @@ def test_what_is_counted_is_what_is_written(monkeypatch: pytest.MonkeyPatch) -> 
     batch = emitted.by_batch("sls-ml/risk/dev", "score")
     # THEN an endpoint writes these metrics, and a batch function these and others where something goes wrong
     assert {name for _, name, _ in endpoint} == set(written.ENDPOINT)
-    assert {name for _, name, _ in batch} - {"failed", "replayed", "superseded"} == set(written.BATCH)
+    assert {name for _, name, _ in batch} - {"failed", "replayed", "superseded"} == {
+        *written.BATCH,
+        *written.SCHEDULED,
+    }
 
 
 @pytest.mark.parametrize(
@@ -47,3 +50,27 @@ def test_metrics_of_inputs_are_counted_where_there_are_some(
     built = intent.build(Project.model_validate(spec), {"credit": ("a" * 64, manifest)})
     # THEN each of both is a metric more
     assert written.count(built.functions[0]) == len(written.ENDPOINT) + more
+
+
+@pytest.mark.parametrize(("schedule", "more"), [({"schedule": "rate(1 hour)"}, 1), ({}, 0)])
+def test_a_batch_by_the_clock_counts_what_waits(schedule: dict[str, str], more: int) -> None:
+    # GIVEN a batch function, with a schedule and without
+    spec = {
+        "project": "risk",
+        "folder": ".",
+        "stage": "dev",
+        "provider": "aws",
+        "region": "eu-west-1",
+        "models": {"credit": {"source": "m.skops", "sample": "s.csv"}},
+        "functions": {"score": {"model": "credit", "objects": {"format": "csv"}, **schedule}},
+    }
+    manifest = {
+        "kind": "classifier",
+        "engines": ["lite"],
+        "files": {"model.lite": {"bytes": 1}},
+        "inputs": [],
+        "outputs": [],
+    }
+    built = intent.build(Project.model_validate(spec), {"credit": ("a" * 64, manifest)})
+    # THEN the schedule is a metric more
+    assert written.count(built.functions[0]) == len(written.BATCH) + more
