@@ -9,6 +9,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sls_ml.provider.aws import connect
+from sls_ml.provider.aws.cloudformation import text
+from sls_ml.provider.aws.render import with_digest
+from sls_ml.provider.base import Rendered, Target
+
 Make = Callable[..., dict[str, Any]]
 
 ONE = "def handler(event, context):\n    return 'one'\n"
@@ -244,3 +249,23 @@ def test_what_a_deployment_may_have_beside_functions(cloud: Any, function: Make)
     dashboard = watch.get_dashboard(DashboardName=second.outputs["Dashboard"])["DashboardBody"]
     assert (alarm["Threshold"], retries["MaximumRetryAttempts"]) == (5.0, 0)
     assert "inherit" in dashboard
+
+
+def test_a_plan_for_a_new_stack_may_be_made_again(cloud: Any) -> None:
+    # GIVEN a plan for a stack that does not exist, never carried out
+    at = cloud.endpoint
+    deployer = connect(Target("eu-west-1", "dev", at.url, at.access_key, at.secret_key))
+    for _ in deployer.bootstrap():
+        pass
+    template = {
+        "Metadata": {"sls-ml:project": "planned", "sls-ml:stage": "dev"},
+        "Resources": {"Events": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "planned-twice"}}},
+    }
+    rendered: Rendered = with_digest("sls-ml-planned-dev", text(template))
+    deployer.changes(rendered)
+    # WHEN it is planned again and applied
+    progress = list(deployer.apply(deployer.changes(rendered)))
+    # THEN the stack is there, and it is one
+    assert progress[-1].status == "done"
+    stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    assert [each["StackName"] for each in stacks].count("sls-ml-planned-dev") == 1

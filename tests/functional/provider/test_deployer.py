@@ -118,16 +118,6 @@ def test_a_plan_replaces_the_plan_before_it(deployer: AwsDeployer, stack: Stack)
     assert caught.value.code == "plan-stale"
 
 
-def test_a_plan_for_a_new_stack_may_be_made_again(deployer: AwsDeployer, stack: Stack) -> None:
-    # GIVEN a plan for a stack that does not exist, never carried out
-    deployer.changes(stack(Events=QUEUE))
-    # WHEN it is planned again and applied
-    progress = deploy(deployer, stack(Events=QUEUE))
-    # THEN the stack is there
-    assert progress[-1].status == "done"
-    assert deployer.outputs().functions == {}
-
-
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED"])
 def test_what_is_left_of_a_failed_first_deploy_is_cleared(
     deployer: AwsDeployer, stack: Stack, aws: Aws, status: str
