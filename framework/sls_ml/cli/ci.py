@@ -19,7 +19,7 @@ from sls_ml.errors import UsageError
 from sls_ml.provider.aws import ci_roles, deployer_policy
 from sls_ml.provider.aws.ci_roles import Pipeline
 from sls_ml.provider.base import Progress
-from sls_ml.spec import Project, declared_stages, read
+from sls_ml.spec import LOCAL_STAGE, Project, declared_stages, read
 
 app = typer.Typer(no_args_is_help=True, help="Let a CI system deploy.")
 
@@ -44,7 +44,14 @@ def github(
 ) -> None:
     """Write a workflow for GitHub Actions: plans for pull requests, deploys from one branch."""
     output = Output.open(as_json=json)
-    names = stage or declared_stages(project)
+    names = stage or [name for name in declared_stages(project) if name != LOCAL_STAGE]
+    if not names or LOCAL_STAGE in names:
+        raise UsageError(
+            "the embedded cloud is no stage to deploy to from CI",
+            code="ci-local",
+            where=f"the stage {LOCAL_STAGE}",
+            mend="name other stages, as in --stage dev, or declare them in the spec's `stages`",
+        )
     specs = [read(project, name) for name in names]
     top = _repository(specs[0].folder)
     folder = specs[0].folder.relative_to(top).as_posix()
@@ -53,7 +60,7 @@ def github(
         f"sls-ml-{specs[0].project}",
         folder,
         branch,
-        list(_watched(specs[0], top, file)),
+        _watched(specs[0], top, file),
         [_roles(spec, account or "${{ vars.AWS_ACCOUNT_ID }}") for spec in specs],
     )
     written = not file.exists()
@@ -117,9 +124,12 @@ def _repository(folder: Path) -> Path:
     )
 
 
-def _watched(spec: Project, top: Path, file: Path) -> Iterator[str]:
+def _watched(spec: Project, top: Path, file: Path) -> list[str]:
     """The paths whose changes are planned and deployed."""
-    for path in (spec.folder, spec.artifacts_folder, spec.handlers_folder):
-        relative = Path(os.path.relpath(path, top)).as_posix()
-        yield "**" if relative == "." else f"{relative}/**"
-    yield file.relative_to(top).as_posix()
+    folders = [
+        Path(os.path.relpath(path, top)).as_posix()
+        for path in (spec.folder, spec.artifacts_folder, spec.handlers_folder)
+    ]
+    if "." in folders:
+        return ["**"]
+    return [f"{folder}/**" for folder in folders] + [file.relative_to(top).as_posix()]

@@ -69,6 +69,20 @@ def test_stages_branch_and_account_are_those_that_are_named(sample: Path) -> Non
     )
 
 
+def test_the_embedded_cloud_is_no_stage_of_a_workflow(sample: Path) -> None:
+    # GIVEN a project at the top of its repository that declares the stage local as well
+    (sample / ".git").mkdir()
+    spec = sample / "sls-ml.yaml"
+    spec.write_text(spec.read_text().rstrip() + "\n  local: {}\n")
+    # WHEN its workflow is written THEN that stage is left out, and every path is watched
+    text = Path(run(sample, "ci", "github", "--json").document["workflow"]).read_text()
+    assert ("deploy-prod:" in text, "local" in text) == (True, False)
+    assert 'paths: ["**"]' in text
+    # AND it is refused where it is asked for
+    refused = run(sample, "ci", "github", "--stage", "local")
+    assert (refused.code, "[ci-local]" in refused.err) == (2, True)
+
+
 def test_a_workflow_needs_a_repository(sample: Path, tmp_path: Path) -> None:
     (tmp_path / ".git").rmdir()
     done = run(sample, "ci", "github")
