@@ -15,7 +15,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -50,6 +49,7 @@ class Cloud:
 
     def _build(self) -> None:
         from sls_ml.local import moto_mends
+        from sls_ml.local.account import Account
         from sls_ml.local.api_calls import FunctionCalls
         from sls_ml.local.cloudformation import api as cloudformation
         from sls_ml.local.cloudformation.codedeploy_kinds import Checks
@@ -66,28 +66,17 @@ class Cloud:
         from sls_ml.local.service import mount
 
         at = self.endpoint
+        account = Account(at.account, at.region, at.url)
         functions = Functions(at.account, at.region, self._files.code)
         self._host = FunctionHost(
-            endpoint=at.url,
-            account=at.account,
-            region=at.region,
-            folder=self._files.temporary,
-            children=self._files.children,
-            credentials=self._assume,
+            account=account, folder=self._files.temporary, children=self._files.children
         )
         self._doors = FrontDoors(self._files.ports)
         urls = FunctionUrls(account=at.account, functions=functions, host=self._host, doors=self._doors)
         calls = FunctionCalls(account=at.account, functions=functions, host=self._host)
         apis = HttpApis(account=at.account, region=at.region, calls=calls, doors=self._doors)
-        self._sources = EventSources(
-            endpoint=at.url,
-            account=at.account,
-            region=at.region,
-            functions=functions,
-            host=self._host,
-            credentials=self._assume,
-        )
-        scheduler = Scheduler(endpoint=at.url, account=at.account, region=at.region, credentials=self._assume)
+        self._sources = EventSources(account=account, functions=functions, host=self._host)
+        scheduler = Scheduler(account)
         lambda_ = LambdaApi(at.account, at.region, functions, self._host, urls, self._sources, self._stopping)
         site = Site(at.url, at.region, at.account, at.access_key, at.secret_key)
         mount("lambda", "awslambda", lambda_.operations(), at.account, lambda_.resource)
@@ -104,24 +93,6 @@ class Cloud:
         moto_mends.serve_apis(apis.open, apis.close)
         moto_mends.judge_calls()
         moto_mends.keep_time(scheduler.begin, scheduler.end)
-
-    def _assume(self, role: str, session: str) -> Mapping[str, str]:
-        """Credentials of a role, as Lambda gives them to a function."""
-        from moto.sts.models import sts_backends
-
-        assumed = sts_backends[self.endpoint.account]["aws"].assume_role(
-            region_name=self.endpoint.region,
-            role_session_name=session,
-            role_arn=role,
-            policy="",
-            duration=43200,
-            external_id="",
-        )
-        return {
-            "AWS_ACCESS_KEY_ID": assumed.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": assumed.secret_access_key,
-            "AWS_SESSION_TOKEN": assumed.session_token,
-        }
 
     def serve(self, ready: int | None) -> None:
         """Answer until a signal ends it.

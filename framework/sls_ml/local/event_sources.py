@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.iam.models import iam_backends
 from moto.sqs.models import sqs_backends
 
+from sls_ml.local.account import Account
 from sls_ml.local.authorisation import allows, document_of, statements_of
 from sls_ml.local.function_host import FunctionHost, Outcome
 from sls_ml.local.functions import Functions, LambdaError, invalid
@@ -46,30 +46,15 @@ class EventSources:
     """All mappings, each with its poller.
 
     Args:
-        endpoint: URL of the embedded cloud.
-        account: Account number.
-        region: Region.
+        account: Whose mappings they are.
         functions: The functions.
         host: What runs them.
-        credentials: Gives environment variables with credentials of a role.
     """
 
-    def __init__(
-        self,
-        *,
-        endpoint: str,
-        account: str,
-        region: str,
-        functions: Functions,
-        host: FunctionHost,
-        credentials: Callable[[str, str], Mapping[str, str]],
-    ) -> None:
-        self._endpoint = endpoint
+    def __init__(self, *, account: Account, functions: Functions, host: FunctionHost) -> None:
         self._account = account
-        self._region = region
         self._functions = functions
         self._host = host
-        self._credentials = credentials
         self._mappings: dict[str, Mapped] = {}
         self._pollers: dict[str, _Poller] = {}
 
@@ -90,10 +75,11 @@ class EventSources:
         if "FilterCriteria" in params:
             raise invalid("The embedded cloud has no event filters.")
         id_ = str(uuid.uuid4())
+        region, number = self._account.region, self._account.number
         mapping = self._changed(
             Mapped(
                 uuid=id_,
-                arn=f"arn:aws:lambda:{self._region}:{self._account}:event-source-mapping:{id_}",
+                arn=f"arn:aws:lambda:{region}:{number}:event-source-mapping:{id_}",
                 function="",
                 queue_arn=params["EventSourceArn"],
                 batch_size=10,
@@ -144,7 +130,7 @@ class EventSources:
                 "if maximum batch size is greater than 10"
             )
         _, configuration = self._functions.resolve(mapping.function)
-        sqs = sqs_backends[self._account][self._region]
+        sqs = sqs_backends[self._account.number][self._account.region]
         name = mapping.queue_arn.rpartition(":")[2]
         if name not in sqs.queues:
             raise invalid("Error occurred while ReceiveMessage. SQS Error Code: NonExistentQueue.")
@@ -162,7 +148,7 @@ class EventSources:
                 )
 
     def _role_statements(self, arn: str) -> list[Mapping[str, Any]]:
-        iam = iam_backends[self._account]["aws"]
+        iam = iam_backends[self._account.number]["aws"]
         role = iam.get_role_by_arn(arn)
         documents: list[Any] = [
             iam.get_role_policy(role.name, policy)[1] for policy in iam.list_role_policies(role.name)
@@ -199,16 +185,8 @@ class EventSources:
     def _client(self, mapping: Mapped) -> Any:
         """SQS, as the function's role."""
         configuration = self._functions.resolve(mapping.function)[1]
-        keys = self._credentials(configuration.role, configuration.name)
-        return boto3.session.Session().client(
-            "sqs",
-            endpoint_url=self._endpoint,
-            region_name=self._region,
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=keys["AWS_SESSION_TOKEN"],
-            config=Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32),
-        )
+        once = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32)
+        return self._account.client("sqs", configuration.role, configuration.name, once)
 
     def _run(self, mapping: Mapped, messages: list[dict[str, Any]]) -> Outcome:
         _, qualifier = self._functions.split(mapping.function)
@@ -235,7 +213,7 @@ class EventSources:
             "md5OfBody": message["MD5OfBody"],
             "eventSource": "aws:sqs",
             "eventSourceARN": mapping.queue_arn,
-            "awsRegion": self._region,
+            "awsRegion": self._account.region,
         }
 
 

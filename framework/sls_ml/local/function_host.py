@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sls_ml.errors import ExternalError
 from sls_ml.local import managed_runtime, telemetry
+from sls_ml.local.account import Account
 from sls_ml.local.environment import (
     INIT_SECONDS,
     Ending,
@@ -72,30 +73,15 @@ class FunctionHost:
     """All execution environments of the embedded cloud.
 
     Args:
-        endpoint: URL of the embedded cloud, for the functions' own calls.
-        account: Account number.
-        region: Region.
+        account: Whose functions they are.
         folder: Where environments keep temporary files.
         children: File that lists the started processes, for cleaning up after a crash.
-        credentials: Gives environment variables with credentials of a role.
     """
 
-    def __init__(
-        self,
-        *,
-        endpoint: str,
-        account: str,
-        region: str,
-        folder: Path,
-        children: Path,
-        credentials: Callable[[str, str], Mapping[str, str]],
-    ) -> None:
-        self._endpoint = endpoint
+    def __init__(self, *, account: Account, folder: Path, children: Path) -> None:
         self._account = account
-        self._region = region
         self._folder = folder
         self._children = children
-        self._credentials = credentials
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, str], list[ExecutionEnvironment]] = {}
         self._snapshots: dict[tuple[str, str], ExecutionEnvironment] = {}
@@ -167,7 +153,7 @@ class FunctionHost:
 
     def _count(self, function: Function, qualifier: str | None, values: Mapping[str, float]) -> None:
         name = function.latest.name
-        telemetry.count(name, qualifier, values, account=self._account, region=self._region)
+        telemetry.count(name, qualifier, values, account=self._account.number, region=self._account.region)
 
     def _take(
         self, function: Function, configuration: Configuration, qualifier: str | None
@@ -270,15 +256,15 @@ class FunctionHost:
         except ExternalError as error:
             _log.error("%s", error)
             raise LambdaError("ServiceException", str(error)) from error
-        journal = telemetry.Journal(configuration, account=self._account, region=self._region)
+        journal = telemetry.Journal(configuration, account=self._account.number, region=self._account.region)
         journal.init_start(runtime.python)
         variables = environment_variables(
             configuration,
             runtime,
             journal,
-            self._credentials(configuration.role, configuration.name),
-            region=self._region,
-            endpoint=self._endpoint,
+            self._account.credentials(configuration.role, configuration.name),
+            region=self._account.region,
+            endpoint=self._account.url,
         )
         environment = ExecutionEnvironment(configuration, runtime, variables, journal, self._folder)
         with self._lock, self._children.open("a") as children:

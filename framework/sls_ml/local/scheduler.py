@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 
+from sls_ml.local.account import Account
 from sls_ml.local.authorisation import allows, statements_of
 from sls_ml.spec import timetable
 
@@ -35,24 +34,11 @@ class Scheduler:
     As with AWS, a rate begins as soon as its schedule is made; a flexible window is waited for in full.
 
     Args:
-        endpoint: URL of the embedded cloud.
-        account: Account number.
-        region: Region.
-        credentials: Gives environment variables with credentials of a role.
+        account: Whose schedules they are.
     """
 
-    def __init__(
-        self,
-        *,
-        endpoint: str,
-        account: str,
-        region: str,
-        credentials: Callable[[str, str], Mapping[str, str]],
-    ) -> None:
-        self._endpoint = endpoint
+    def __init__(self, account: Account) -> None:
         self._account = account
-        self._region = region
-        self._credentials = credentials
         self._waiting: dict[str, _Waiting] = {}
         self._changed = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()
@@ -99,38 +85,30 @@ class Scheduler:
 
     def _carry_out(self, schedule: Any) -> None:
         target = schedule.target
-        client = self._client(target["RoleArn"], target["Arn"].split(":")[2])
+        self._require_trust(target["RoleArn"])
+        client = self._account.client(target["Arn"].split(":")[2], target["RoleArn"], "scheduler")
         if ":sqs:" in target["Arn"]:
             account, name = target["Arn"].split(":")[4:]
-            url = f"{self._endpoint}/{account}/{name}"
+            url = f"{self._account.url}/{account}/{name}"
             client.send_message(QueueUrl=url, MessageBody=target.get("Input", "{}"))
         else:
             payload = target.get("Input", "{}").encode()
             client.invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=payload)
 
-    def _client(self, role: str, service: str) -> Any:
-        """A client with the credentials of a role, if that lets the scheduler take it.
+    def _require_trust(self, role: str) -> None:
+        """See that a role lets the scheduler take it.
 
         Raises:
             PermissionError: It does not.
         """
-        group = f"arn:aws:scheduler:{self._region}:{self._account}:schedule-group/default"
-        trust = iam_backends[self._account]["aws"].get_role_by_arn(role).assume_role_policy_document
-        context = {"aws:SourceArn": group, "aws:SourceAccount": self._account}
+        number = self._account.number
+        group = f"arn:aws:scheduler:{self._account.region}:{number}:schedule-group/default"
+        trust = iam_backends[number]["aws"].get_role_by_arn(role).assume_role_policy_document
+        context = {"aws:SourceArn": group, "aws:SourceAccount": number}
         if not allows(
             "sts:AssumeRole", role, resource_policy=statements_of(trust), service=SERVICE, context=context
         ):
             raise PermissionError(f"the role {role} does not let the scheduler take it")
-        keys = self._credentials(role, "scheduler")
-        connect: Any = boto3.session.Session().client
-        return connect(
-            service,
-            endpoint_url=self._endpoint,
-            region_name=self._region,
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=keys["AWS_SESSION_TOKEN"],
-        )
 
 
 def _later(schedule: Any, due: datetime | None) -> datetime | None:
