@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sls_ml.local.cloudformation.kind import Kind, Made, Properties, Site, document, picked
@@ -30,12 +31,10 @@ class Rule(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Remove targets and rule."""
         events = site.client("events")
-        try:
+        with suppress(events.exceptions.ResourceNotFoundException):
             if ids := [target["Id"] for target in properties.get("Targets") or []]:
                 events.remove_targets(Rule=made.physical, Ids=ids)
             events.delete_rule(Name=made.physical)
-        except events.exceptions.ResourceNotFoundException:
-            return
 
     @staticmethod
     def _put(site: Site, rule: str, old: Properties, new: Properties) -> None:
@@ -79,10 +78,8 @@ class Schedule(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the schedule."""
         scheduler = site.client("scheduler")
-        try:
+        with suppress(scheduler.exceptions.ResourceNotFoundException):
             scheduler.delete_schedule(Name=made.physical)
-        except scheduler.exceptions.ResourceNotFoundException:
-            return
 
     def _given(self, properties: Properties) -> dict[str, Any]:
         return picked(properties, *self.carried - {"Name"})

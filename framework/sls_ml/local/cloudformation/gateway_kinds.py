@@ -4,9 +4,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from sls_ml.local.cloudformation.kind import Kind, Made, Properties, ResourceError, Site, numbers, picked
+from sls_ml.local.cloudformation.kind import (
+    Kind,
+    Made,
+    Properties,
+    PutWhole,
+    ResourceError,
+    Site,
+    numbers,
+    picked,
+)
 
 
 class Api(Kind):
@@ -42,10 +52,8 @@ class Api(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Close the endpoint and delete the API with all that is in it."""
         client = site.client("apigatewayv2")
-        try:
+        with suppress(client.exceptions.NotFoundException):
             client.delete_api(ApiId=made.physical)
-        except client.exceptions.NotFoundException:
-            return
 
 
 def _cors(properties: Properties) -> dict[str, Any]:
@@ -53,7 +61,7 @@ def _cors(properties: Properties) -> dict[str, Any]:
     return {"CorsConfiguration": numbers(cors, "MaxAge")} if cors else {}
 
 
-class Stage(Kind):
+class Stage(PutWhole):
     """``AWS::ApiGatewayV2::Stage``: the one that every request reaches."""
 
     carried = frozenset({"ApiId", "AutoDeploy", "DefaultRouteSettings", "StageName"})
@@ -73,17 +81,11 @@ class Stage(Kind):
         )
         return Made("$default")
 
-    def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
-        """Put it again: a stage of the same name takes the place of the one before."""
-        return self.create(site, made.physical, new)
-
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the stage."""
         client = site.client("apigatewayv2")
-        try:
+        with suppress(client.exceptions.NotFoundException):
             client.delete_stage(ApiId=properties["ApiId"], StageName=made.physical)
-        except client.exceptions.NotFoundException:
-            return
 
 
 class Integration(Kind):
@@ -113,10 +115,8 @@ class Integration(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete it."""
         client = site.client("apigatewayv2")
-        try:
+        with suppress(client.exceptions.NotFoundException):
             client.delete_integration(ApiId=properties["ApiId"], IntegrationId=made.physical)
-        except client.exceptions.NotFoundException:
-            return
 
 
 class Route(Kind):
@@ -139,10 +139,8 @@ class Route(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete it."""
         client = site.client("apigatewayv2")
-        try:
+        with suppress(client.exceptions.NotFoundException):
             client.delete_route(ApiId=properties["ApiId"], RouteId=made.physical)
-        except client.exceptions.NotFoundException:
-            return
 
 
 class Authorizer(Kind):
@@ -179,7 +177,5 @@ class Authorizer(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete it."""
         client = site.client("apigatewayv2")
-        try:
+        with suppress(client.exceptions.NotFoundException):
             client.delete_authorizer(ApiId=properties["ApiId"], AuthorizerId=made.physical)
-        except client.exceptions.NotFoundException:
-            return

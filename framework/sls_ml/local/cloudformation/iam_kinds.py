@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sls_ml.local.cloudformation.kind import (
@@ -74,14 +75,12 @@ class Role(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Take the policies off, then the role."""
         iam = site.client("iam")
-        try:
+        with suppress(iam.exceptions.NoSuchEntityException):
             for policy in iam.list_role_policies(RoleName=made.physical)["PolicyNames"]:
                 iam.delete_role_policy(RoleName=made.physical, PolicyName=policy)
             for attached in iam.list_attached_role_policies(RoleName=made.physical)["AttachedPolicies"]:
                 iam.detach_role_policy(RoleName=made.physical, PolicyArn=attached["PolicyArn"])
             iam.delete_role(RoleName=made.physical)
-        except iam.exceptions.NoSuchEntityException:
-            return
 
     @staticmethod
     def _set_policies(iam: Any, role: str, old: Properties, new: Properties) -> None:
@@ -134,10 +133,8 @@ class ManagedPolicy(Kind):
         """Detach and delete."""
         iam = site.client("iam")
         self._attach(iam, made.physical, properties, {})
-        try:
+        with suppress(iam.exceptions.NoSuchEntityException):
             iam.delete_policy(PolicyArn=made.physical)
-        except iam.exceptions.NoSuchEntityException:
-            return
 
     @staticmethod
     def _attach(iam: Any, arn: str, old: Properties, new: Properties) -> None:

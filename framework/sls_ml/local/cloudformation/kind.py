@@ -87,6 +87,14 @@ class Kind:
         raise NotImplementedError
 
 
+class PutWhole(Kind):
+    """A resource type whose call to create is also the one to change: it takes the place of what was there."""
+
+    def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:  # noqa: ARG002
+        """Put it again, under the name that it has."""
+        return self.create(site, made.physical, new)
+
+
 def tag_map(properties: Properties) -> dict[str, str]:
     """CloudFormation's list of tags as a map."""
     return {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or []}

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from contextlib import suppress
 from typing import Any
 
 from sls_ml.local.cloudformation.kind import (
     Kind,
     Made,
     Properties,
+    PutWhole,
     ResourceError,
     Site,
     numbers,
@@ -135,10 +137,8 @@ class Function(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the function with all its versions."""
         client = site.client("lambda")
-        try:
+        with suppress(client.exceptions.ResourceNotFoundException):
             client.delete_function(FunctionName=made.physical)
-        except client.exceptions.ResourceNotFoundException:
-            return
 
     @staticmethod
     def _reserve(site: Site, function: str, properties: Properties) -> None:
@@ -176,10 +176,8 @@ class Version(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete this one version."""
         client = site.client("lambda")
-        try:
+        with suppress(client.exceptions.ResourceNotFoundException):
             client.delete_function(FunctionName=made.physical)
-        except client.exceptions.ResourceNotFoundException:
-            return
 
 
 class Alias(Kind):
@@ -226,10 +224,8 @@ class Alias(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the alias."""
         client = site.client("lambda")
-        try:
+        with suppress(client.exceptions.ResourceNotFoundException):
             client.delete_alias(FunctionName=properties["FunctionName"], Name=properties["Name"])
-        except client.exceptions.ResourceNotFoundException:
-            return
 
 
 class Url(Kind):
@@ -261,10 +257,8 @@ class Url(Kind):
         """Close the URL."""
         client = site.client("lambda")
         where = {"FunctionName": properties["TargetFunctionArn"]} | picked(properties, "Qualifier")
-        try:
+        with suppress(client.exceptions.ResourceNotFoundException):
             client.delete_function_url_config(**where)
-        except client.exceptions.ResourceNotFoundException:
-            return
 
 
 class Permission(Kind):
@@ -293,10 +287,8 @@ class Permission(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Take the statement out."""
         client = site.client("lambda")
-        try:
+        with suppress(client.exceptions.ResourceNotFoundException):
             client.remove_permission(FunctionName=properties["FunctionName"], StatementId=made.physical)
-        except client.exceptions.ResourceNotFoundException:
-            return
 
 
 class EventSourceMapping(Kind):
@@ -338,13 +330,11 @@ class EventSourceMapping(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Stop polling."""
         client = site.client("lambda")
-        try:
+        with suppress(client.exceptions.ResourceNotFoundException):
             client.delete_event_source_mapping(UUID=made.physical)
-        except client.exceptions.ResourceNotFoundException:
-            return
 
 
-class EventInvokeConfig(Kind):
+class EventInvokeConfig(PutWhole):
     """``AWS::Lambda::EventInvokeConfig``."""
 
     carried = frozenset({"FunctionName", "Qualifier", "MaximumEventAgeInSeconds", "MaximumRetryAttempts"})
@@ -359,15 +349,8 @@ class EventInvokeConfig(Kind):
         site.client("lambda").put_function_event_invoke_config(**values)
         return Made(name)
 
-    def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
-        """Set them again, whole."""
-        self.create(site, made.physical, new)
-        return made
-
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Back to Lambda's defaults."""
         client = site.client("lambda")
-        try:
+        with suppress(client.exceptions.ResourceNotFoundException):
             client.delete_function_event_invoke_config(**picked(properties, "FunctionName", "Qualifier"))
-        except client.exceptions.ResourceNotFoundException:
-            return

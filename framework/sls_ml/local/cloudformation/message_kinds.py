@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sls_ml.local.cloudformation.kind import Kind, Made, Properties, Site, document, picked, tag_map
 
 _QUEUE_NUMBERS = (
@@ -14,8 +16,6 @@ _QUEUE_NUMBERS = (
     "ReceiveMessageWaitTimeSeconds",
     "VisibilityTimeout",
 )
-
-
 _QUEUE_DEFAULTS = {
     "DelaySeconds": "0",
     "MaximumMessageSize": "1048576",
@@ -62,10 +62,8 @@ class Queue(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the queue with its messages."""
         sqs = site.client("sqs")
-        try:
+        with suppress(sqs.exceptions.QueueDoesNotExist):
             sqs.delete_queue(QueueUrl=made.physical)
-        except sqs.exceptions.QueueDoesNotExist:
-            return
 
 
 class QueuePolicy(Kind):
@@ -94,10 +92,8 @@ class QueuePolicy(Kind):
     def _clear(site: Site, queues: set[str]) -> None:
         sqs = site.client("sqs")
         for queue in sorted(queues):
-            try:
+            with suppress(sqs.exceptions.QueueDoesNotExist):
                 sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
-            except sqs.exceptions.QueueDoesNotExist:
-                continue
 
 
 class Topic(Kind):

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from sls_ml.local.cloudformation.kind import Kind, Made, Properties, Site, tag_map
+from sls_ml.local.cloudformation.kind import Kind, Made, Properties, PutWhole, Site, tag_list
 
 SECURE_TRANSPORT = {"Bool": {"aws:SecureTransport": "false"}}
 
@@ -74,10 +75,8 @@ class Bucket(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the bucket, which must be empty."""
         s3 = site.client("s3")
-        try:
+        with suppress(s3.exceptions.NoSuchBucket):
             s3.delete_bucket(Bucket=made.physical)
-        except s3.exceptions.NoSuchBucket:
-            return
 
     @staticmethod
     def _configure(s3: Any, bucket: str, properties: Properties) -> None:
@@ -101,10 +100,8 @@ class Bucket(Kind):
             s3.put_bucket_notification_configuration(
                 Bucket=bucket, NotificationConfiguration=_notification(notification)
             )
-        if tags := tag_map(properties):
-            s3.put_bucket_tagging(
-                Bucket=bucket, Tagging={"TagSet": [{"Key": k, "Value": v} for k, v in tags.items()]}
-            )
+        if tags := tag_list(properties):
+            s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
 
 
 def _notification(given: Properties) -> dict[str, Any]:
@@ -136,7 +133,7 @@ def _lifecycle(rules: Iterable[Properties]) -> Iterable[dict[str, Any]]:
         yield out
 
 
-class BucketPolicy(Kind):
+class BucketPolicy(PutWhole):
     """``AWS::S3::BucketPolicy``; a demand for TLS is left out, for loopback has none (and none is needed)."""
 
     carried = frozenset({"Bucket", "PolicyDocument"})
@@ -155,14 +152,8 @@ class BucketPolicy(Kind):
             s3.delete_bucket_policy(Bucket=properties["Bucket"])
         return Made(properties["Bucket"])
 
-    def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
-        """Set it anew."""
-        return self.create(site, made.physical, new)
-
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Take the policy off."""
         s3 = site.client("s3")
-        try:
+        with suppress(s3.exceptions.NoSuchBucket):
             s3.delete_bucket_policy(Bucket=made.physical)
-        except s3.exceptions.NoSuchBucket:
-            return

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from sls_ml.local.cloudformation.kind import Kind, Made, Properties, Site, picked, tag_map
+from contextlib import suppress
+
+from sls_ml.local.cloudformation.kind import Kind, Made, Properties, Site, picked, tag_list
 
 
 class Secret(Kind):
@@ -35,7 +37,7 @@ class Secret(Kind):
         arn = secrets.create_secret(
             Name=properties.get("Name", name),
             SecretString=value,
-            Tags=[{"Key": key, "Value": each} for key, each in tag_map(properties).items()],
+            Tags=tag_list(properties),
             **picked(properties, "Description"),
         )["ARN"]
         return Made(arn, {"Id": arn})
@@ -50,7 +52,5 @@ class Secret(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the secret at once."""
         secrets = site.client("secretsmanager")
-        try:
+        with suppress(secrets.exceptions.ResourceNotFoundException):
             secrets.delete_secret(SecretId=made.physical, ForceDeleteWithoutRecovery=True)
-        except secrets.exceptions.ResourceNotFoundException:
-            return

@@ -4,7 +4,19 @@
 
 from __future__ import annotations
 
-from sls_ml.local.cloudformation.kind import Kind, Made, Properties, Site, document, numbers, picked, tag_map
+from contextlib import suppress
+
+from sls_ml.local.cloudformation.kind import (
+    Kind,
+    Made,
+    Properties,
+    PutWhole,
+    Site,
+    document,
+    numbers,
+    picked,
+    tag_map,
+)
 
 
 class LogGroup(Kind):
@@ -30,10 +42,8 @@ class LogGroup(Kind):
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the group with its logs."""
         logs = site.client("logs")
-        try:
+        with suppress(logs.exceptions.ResourceNotFoundException):
             logs.delete_log_group(logGroupName=made.physical)
-        except logs.exceptions.ResourceNotFoundException:
-            return
 
     @staticmethod
     def _retain(site: Site, group: str, properties: Properties) -> None:
@@ -45,7 +55,7 @@ class LogGroup(Kind):
             logs.delete_retention_policy(logGroupName=group)
 
 
-class Alarm(Kind):
+class Alarm(PutWhole):
     """``AWS::CloudWatch::Alarm``; moto judges it from the metrics that functions write."""
 
     carried = frozenset(
@@ -91,17 +101,12 @@ class Alarm(Kind):
         arn = f"arn:aws:cloudwatch:{site.region}:{site.account}:alarm:{alarm}"
         return Made(alarm, {"Arn": arn})
 
-    def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
-        """Put it again, whole."""
-        self.create(site, made.physical, new)
-        return made
-
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the alarm."""
         site.client("cloudwatch").delete_alarms(AlarmNames=[made.physical])
 
 
-class Dashboard(Kind):
+class Dashboard(PutWhole):
     """``AWS::CloudWatch::Dashboard``."""
 
     carried = frozenset({"DashboardName", "DashboardBody"})
@@ -114,10 +119,6 @@ class Dashboard(Kind):
             DashboardName=dashboard, DashboardBody=document(properties["DashboardBody"])
         )
         return Made(dashboard)
-
-    def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:
-        """Put it again."""
-        return self.create(site, made.physical, new)
 
     def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Delete the dashboard."""
