@@ -88,7 +88,7 @@ class Kind:
 
 
 class PutWhole(Kind):
-    """A resource type whose call to create is also the one to change: it takes the place of what was there."""
+    """A resource type that is created and changed by the same call, which puts it whole."""
 
     def update(self, site: Site, made: Made, old: Properties, new: Properties) -> Made:  # noqa: ARG002
         """Put it again, under the name that it has."""
