@@ -168,14 +168,15 @@ def _thresholds(judge: Original) -> list[tuple[int, float]]:
     chosen = splits[:: max(1, len(splits) // _THRESHOLDS)]
     found = []
     for place, threshold in chosen:
-        single = np.float32(threshold)
-        near = (
-            threshold,
-            float(np.nextafter(threshold, -np.inf)),
-            float(np.nextafter(threshold, np.inf)),
-            float(np.nextafter(single, np.float32(-np.inf))),
-            float(np.nextafter(single, np.float32(np.inf))),
-        )
+        with np.errstate(over="ignore"):  # the neighbour of the least number is -infinity
+            single = np.float32(threshold)
+            near = (
+                threshold,
+                float(np.nextafter(threshold, -np.inf)),
+                float(np.nextafter(threshold, np.inf)),
+                float(np.nextafter(single, np.float32(-np.inf))),
+                float(np.nextafter(single, np.float32(np.inf))),
+            )
         found += [(place, value) for value in near]
     return found
 

@@ -66,7 +66,9 @@ def build(
     estimator, sample = _read(model, sample, trust)
     with step("read the sample"):
         structure.libraries(estimator)
-        judge = original(estimator, fit_sample(estimator, sample))
+        rows = fit_sample(estimator, sample)
+        estimator = structure.taught(estimator, rows.frame)
+        judge = original(estimator, rows)
         converters.check(estimator)
         converters.check_functions(judge)
     limits = tolerance or Tolerance()

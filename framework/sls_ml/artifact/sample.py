@@ -28,6 +28,7 @@ class Sample:
         positions: The columns' positions in the model's own input; others are not read by it.
         width: The number of columns of the model's own input.
         categories: Known values of the columns that the model takes as pandas' categories, by name.
+        mixed: Whether the model tells integers from floats in a matrix.
     """
 
     frame: pd.DataFrame
@@ -36,6 +37,7 @@ class Sample:
     positions: tuple[int, ...]
     width: int
     categories: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    mixed: bool = False
 
     def native(self, frame: pd.DataFrame) -> Any:
         """Give rows, in the columns of this sample, as the model itself takes them."""
@@ -47,7 +49,7 @@ class Sample:
             )
         if self.form == "texts":
             return frame.iloc[:, 0].tolist()
-        numeric = all(dtype != "string" for dtype in self.dtypes)
+        numeric = not self.mixed and all(dtype != "string" for dtype in self.dtypes)
         matrix = np.zeros((len(frame), self.width), dtype=np.float64 if numeric else object)
         matrix[:, list(self.positions)] = frame.to_numpy(dtype=matrix.dtype)
         return matrix
@@ -148,9 +150,11 @@ def fit_sample(model: Any, source: object) -> Sample:
         if encoder.categories_[place].dtype.kind in "iu"
     }
     known = structure.own_categories(structure.steps(model)[0][1]) if form == "frame" else {}
-    chosen_frame = chosen_frame.astype(dict.fromkeys(chosen_frame.columns[list(known)], object))
-    sample = _typed(chosen_frame, form, tuple(used), width, integers)
-    return replace(sample, categories={sample.frame.columns[at]: values for at, values in known.items()})
+    hashed = structure.hashed(model)
+    chosen_frame = chosen_frame.astype(dict.fromkeys(chosen_frame.columns[[*known, *hashed]], object))
+    sample = _typed(chosen_frame, form, tuple(used), width, integers.union(hashed))
+    categories = {sample.frame.columns[at]: values for at, values in known.items()}
+    return replace(sample, categories=categories, mixed=bool(hashed))
 
 
 def _too_wide(frame: pd.DataFrame, width: int) -> ModelError:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sls_ml.artifact.exporters.graph_model import GraphModel
 from sls_ml.artifact.exporters.libraries import Library, library_of
 from sls_ml.errors import ModelError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TEXT = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
 _KEEP_GAPS = (
@@ -227,6 +230,20 @@ def own_categories(model: Any) -> Mapping[int, Sequence[Any]]:
     """Give the known values of categorical columns that a model of boosted trees encodes by itself."""
     library = library_of(model)
     return {} if library is None else library.categories(model)
+
+
+def hashed(model: Any) -> Sequence[int]:
+    """Give the positions of the input columns of whose categories a model keeps hashes alone."""
+    library = library_of(steps(model)[0][1])
+    return () if library is None else library.hashed(steps(model)[0][1])
+
+
+def taught(model: Any, frame: pd.DataFrame) -> Any:
+    """Give a model that knows the values behind its hashes by the sample's rows; others as they are."""
+    if isinstance(model, GraphModel) or len(flat := steps(model)) != 1 or not hashed(model):
+        return model
+    library = library_of(flat[0][1])
+    return model if library is None else library.taught(flat[0][1], frame)
 
 
 def feature_names(model: Any) -> list[str] | None:

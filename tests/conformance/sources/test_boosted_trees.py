@@ -291,11 +291,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "numbers",
         "linear trees",
     ),
-    "catboost-categories": (
-        lambda: catboost.CatBoostClassifier(cat_features=["city"], **CAT),
-        "frame",
-        "categorical features",
-    ),
 }
 
 
@@ -304,8 +299,6 @@ def test_what_has_no_exact_form_is_refused_by_name(case: str, data: Data) -> Non
     # GIVEN a model of a form that ONNX has not
     make, rows, reason = REFUSED[case]
     table = getattr(data, rows)
-    if rows == "frame":
-        table = table.drop(columns="zone")
     model = fitted(make(), table, data.two)
     # WHEN it is converted
     with pytest.raises(ModelError) as caught:

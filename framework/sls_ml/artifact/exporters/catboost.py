@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import catboost
 import numpy as np
+import pandas as pd
 
 from sls_ml.artifact.converters import Graph, Tensor, converter
+from sls_ml.artifact.converters.categories import split_columns
 from sls_ml.artifact.converters.ensembles import Trees
 from sls_ml.artifact.converters.labels import of_second
 from sls_ml.artifact.converters.trees import summed_columns
+from sls_ml.artifact.exporters.catboost_categories import Columns, Seen
+from sls_ml.artifact.exporters.catboost_tables import Questions
 from sls_ml.errors import ModelError
 
 NAME = "CatBoost"
 PACKAGES: tuple[str, ...] = ("catboost",)
+
+_SEEN = "sls_ml_seen"
+"""The attribute of a model that holds the rows of the sample."""
 
 _IDENTITY = (
     "Expectile",
@@ -42,7 +50,18 @@ def read(path: Path) -> Any:
 
 
 def adopted(model: Any) -> Any:
-    """Give a classifier or regressor for a bare CatBoost, which predicts as that does."""
+    """Give a classifier or regressor for a bare CatBoost, which predicts as that does.
+
+    Raises:
+        ModelError: It is not fitted, or reads texts or embeddings.
+    """
+    if not model.is_fitted():
+        raise ModelError(
+            f"{type(model).__name__} is not fitted.",
+            code="model-not-fitted",
+            mend="fit the model before you convert it",
+        )
+    _check_features(model)
     if isinstance(model, (catboost.CatBoostClassifier, catboost.CatBoostRegressor)):
         return model
     estimator = catboost.CatBoostClassifier() if len(model.classes_) else catboost.CatBoostRegressor()
@@ -62,8 +81,20 @@ def width(model: Any) -> int:
 
 
 def categories(model: Any) -> dict[int, list[Any]]:  # noqa: ARG001
-    """As `Library.categories`: models with some are refused."""
+    """As `Library.categories`: its models hold hashes, and answer for whatever is not among them."""
     return {}
+
+
+def hashed(model: Any) -> Sequence[int]:
+    """As `Library.hashed`: all categorical columns."""
+    return tuple(model.get_cat_feature_indices())
+
+
+def taught(model: Any, frame: pd.DataFrame) -> Any:
+    """As `Library.taught`."""
+    ready = copy.copy(model)
+    setattr(ready, _SEEN, Seen(frame, tuple(hashed(model))))
+    return ready
 
 
 def labels(model: Any) -> int:
@@ -74,15 +105,17 @@ def labels(model: Any) -> int:
 
 def splits(model: Any) -> list[tuple[int, float]]:
     """As `Library.splits`."""
-    features = _model_of(model)["features_info"]["float_features"]
-    return [(entry["flat_feature_index"], border) for entry in features for border in entry["borders"]]
+    features = _model_of(model)["features_info"].get("float_features")
+    return [
+        (entry["flat_feature_index"], border) for entry in features or () for border in entry["borders"] or ()
+    ]
 
 
-@converter(catboost.CatBoostRegressor)
-def regressor(model: Any, x: Tensor, graph: Graph) -> Tensor:
+@converter(catboost.CatBoostRegressor, columns=True)
+def regressor(model: Any, inputs: list[Tensor], graph: Graph) -> Tensor:
     """The sum of the trees, through an exponential for counts."""
     document = _model_of(model)
-    raw = _raw(model, document, x, graph)
+    raw = _raw(model, document, inputs, graph)
     match _loss(document):
         case name if name in _IDENTITY:
             return raw
@@ -92,11 +125,11 @@ def regressor(model: Any, x: Tensor, graph: Graph) -> Tensor:
             raise _refusal(model, f"the loss {name!r}")
 
 
-@converter(catboost.CatBoostClassifier)
-def classifier(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+@converter(catboost.CatBoostClassifier, columns=True)
+def classifier(model: Any, inputs: list[Tensor], graph: Graph) -> tuple[Tensor, Tensor]:
     """Sigmoid for two classes, softmax for more, sigmoids for one against all and for several labels."""
     document = _model_of(model)
-    raw = _raw(model, document, x, graph)
+    raw = _raw(model, document, inputs, graph)
     match _loss(document):
         case "Logloss" | "CrossEntropy":
             label = graph.pick(model.classes_, (raw > 0.0).cast("int64").reshape(-1))
@@ -124,33 +157,43 @@ def _loss(document: Mapping[str, Any]) -> str:
     return str(document["model_info"]["params"]["loss_function"]["type"])
 
 
-def _raw(model: Any, document: Mapping[str, Any], x: Tensor, graph: Graph) -> Tensor:
+def _raw(model: Any, document: Mapping[str, Any], inputs: list[Tensor], graph: Graph) -> Tensor:
     """The sum of the trees, float64 ``[N, outputs]``."""
-    features = document["features_info"]
-    other = [kind for kind in ("categorical_features", "ctrs", "text_features") if features.get(kind)]
-    if other:
-        raise ModelError(
-            f"{type(model).__name__} has {' and '.join(other).replace('_', ' ')}.",
-            code="model-unsupported",
-            where=type(model).__name__,
-            why="its model keeps hashes of categories and texts, not themselves, and a graph cannot hash",
-            mend="train it on numbers: put a OneHotEncoder, OrdinalEncoder or TargetEncoder before it in a "
-            "Pipeline, or use the categories of XGBoost or LightGBM",
-        )
     scale, bias = document["scale_and_bias"]
-    columns = {entry["feature_index"]: entry for entry in features["float_features"]}
+    questions = Questions(document)
     trees = Trees.join(
         [
-            *(_oblivious(tree, columns, len(bias)) for tree in document.get("oblivious_trees", ())),
-            *(_grown(tree, columns, len(bias)) for tree in document.get("trees", ())),
+            *(_oblivious(tree, questions, len(bias)) for tree in document.get("oblivious_trees", ())),
+            *(_grown(tree, questions, len(bias)) for tree in document.get("trees", ())),
         ]
     )
+    x = _features(model, questions, inputs, graph)
     return summed_columns(graph, x, trees) * float(scale) + np.asarray(bias, dtype=np.float64)
 
 
-def _oblivious(tree: Mapping[str, Any], columns: Mapping[int, Any], width: int) -> Trees:
+def _features(model: Any, questions: Questions, inputs: list[Tensor], graph: Graph) -> Tensor:
+    """The columns that the trees look at, float64: numbers, then what is asked of categories."""
+    if not hashed(model):
+        return graph.concat([tensor.cast("float64") for tensor in inputs])
+    seen = vars(model).get(_SEEN)
+    if seen is None:
+        raise ModelError(
+            f"{type(model).__name__} has categorical features and is a part of another model.",
+            code="model-unsupported",
+            where=type(model).__name__,
+            why="its model keeps hashes of categories, and only of a model that reads the table itself are "
+            "their values known",
+            mend="convert it by itself, or train it on numbers: put a TargetEncoder or OneHotEncoder first",
+        )
+    columns = split_columns(inputs)
+    numbers = [columns[place].cast("float64") for place in questions.floats]
+    return graph.concat([*numbers, *Columns(questions, seen, columns, graph).tensors()])
+
+
+def _oblivious(tree: Mapping[str, Any], questions: Questions, width: int) -> Trees:
     """A tree that asks the same question at all nodes of a level; the first split is the lowest bit."""
-    depth = len(tree["splits"])
+    splits = tree["splits"] or ()
+    depth = len(splits)
     leaves = np.asarray(tree["leaf_values"], dtype=np.float64).reshape(-1, width)
     inner = (1 << depth) - 1
     count = inner + len(leaves)
@@ -160,12 +203,9 @@ def _oblivious(tree: Mapping[str, Any], columns: Mapping[int, Any], width: int) 
     right = np.where(node < inner, 2 * node + 2, -1)
     feature, split = np.zeros(count, dtype=np.int64), np.zeros(count)
     missing_left = np.zeros(count, dtype=bool)
-    for at, question in enumerate(tree["splits"]):
-        column = columns[question["float_feature_index"]]
+    for at, question in enumerate(splits):
         asked = (level == at) & (node < inner)
-        feature[asked] = column["flat_feature_index"]
-        split[asked] = np.float32(question["border"])
-        missing_left[asked] = column["nan_value_treatment"] != "AsTrue"
+        feature[asked], split[asked], missing_left[asked] = questions.of_split(question)
     # A leaf of the heap, read from the root, has the first split's answer as its highest bit.
     reversed_bits = [
         sum((path >> (depth - 1 - bit) & 1) << bit for bit in range(depth)) for path in range(len(leaves))
@@ -185,7 +225,7 @@ def _oblivious(tree: Mapping[str, Any], columns: Mapping[int, Any], width: int) 
     )
 
 
-def _grown(tree: Mapping[str, Any], columns: Mapping[int, Any], width: int) -> Trees:
+def _grown(tree: Mapping[str, Any], questions: Questions, width: int) -> Trees:
     """A tree whose nodes ask different questions."""
     rows: list[tuple[int, int, int, float, bool, Any]] = []
 
@@ -193,15 +233,8 @@ def _grown(tree: Mapping[str, Any], columns: Mapping[int, Any], width: int) -> T
         at = len(rows)
         rows.append((-1, -1, 0, 0.0, False, node.get("value", 0.0)))
         if "split" in node:
-            column = columns[node["split"]["float_feature_index"]]
-            rows[at] = (
-                add(node["left"]),
-                add(node["right"]),
-                column["flat_feature_index"],
-                float(np.float32(node["split"]["border"])),
-                column["nan_value_treatment"] != "AsTrue",
-                [0.0] * width,
-            )
+            left, right = add(node["left"]), add(node["right"])
+            rows[at] = (left, right, *questions.of_split(node["split"]), [0.0] * width)
         return at
 
     add(tree)
@@ -217,6 +250,22 @@ def _grown(tree: Mapping[str, Any], columns: Mapping[int, Any], width: int) -> T
         roots=np.zeros(1, dtype=np.int64),
         members={},
     )
+
+
+def _check_features(model: Any) -> None:
+    found = {
+        "text features": model.get_text_feature_indices(),
+        "embedding features": model.get_embedding_feature_indices(),
+    }
+    for kind, places in found.items():
+        if places:
+            raise ModelError(
+                f"{type(model).__name__} has {kind}.",
+                code="model-unsupported",
+                where=type(model).__name__,
+                why="what it computes of them has no exact ONNX form here",
+                mend="train it on numbers and categories; a TfidfVectorizer before it makes numbers of texts",
+            )
 
 
 def _refusal(model: Any, what: str) -> ModelError:

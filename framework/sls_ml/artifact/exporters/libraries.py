@@ -6,9 +6,12 @@ import copy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sls_ml.artifact.extras import need
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Library(Protocol):
@@ -31,6 +34,17 @@ class Library(Protocol):
 
     def categories(self, model: Any) -> Mapping[int, Sequence[Any]]:
         """Known values of the model's own categorical columns, by position."""
+
+    def hashed(self, model: Any) -> Sequence[int]:
+        """Positions of the columns of whose categories the model keeps hashes alone."""
+
+    def taught(self, model: Any, frame: pd.DataFrame) -> Any:
+        """Give a copy of a model that knows the values behind its hashes by the sample's rows.
+
+        Args:
+            model: The estimator, which has such columns.
+            frame: All columns of the model, in its order.
+        """
 
     def labels(self, model: Any) -> int:
         """The number of labels of a classifier trained on an indicator matrix, 0 for other models."""

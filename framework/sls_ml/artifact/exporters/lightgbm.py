@@ -9,6 +9,7 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from sls_ml.artifact.converters import Graph, Tensor, converter
@@ -115,6 +116,16 @@ def width(model: Any) -> int:
 def categories(model: Any) -> dict[int, list[Any]]:
     """As `Library.categories`: those of a DataFrame's categorical columns, which the model keeps."""
     return _categories(model, _Text(_booster(model)))
+
+
+def hashed(model: Any) -> tuple[int, ...]:  # noqa: ARG001
+    """As `Library.hashed`: its models keep the categories themselves."""
+    return ()
+
+
+def taught(model: Any, frame: pd.DataFrame) -> Any:  # noqa: ARG001
+    """As `Library.taught`: nothing is left to teach."""
+    return model
 
 
 def labels(model: Any) -> int:  # noqa: ARG001

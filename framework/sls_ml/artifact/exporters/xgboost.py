@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xgboost
 
 from sls_ml.artifact.converters import Graph, Tensor, converter
@@ -81,6 +82,16 @@ def width(model: Any) -> int:
 def categories(model: Any) -> dict[int, list[Any]]:
     """As `Library.categories`: those that XGBoost 3.1 and newer keep in the model."""
     return _categories(_model_of(model.get_booster()))
+
+
+def hashed(model: Any) -> tuple[int, ...]:  # noqa: ARG001
+    """As `Library.hashed`: its models keep the categories themselves."""
+    return ()
+
+
+def taught(model: Any, frame: pd.DataFrame) -> Any:  # noqa: ARG001
+    """As `Library.taught`: nothing is left to teach."""
+    return model
 
 
 def labels(model: Any) -> int:

@@ -114,7 +114,7 @@ class Forest:
         """The forest for float32 numbers only, which are below a bound if they are below it rounded down."""
         with np.errstate(over="ignore"):
             rounded = self.threshold.astype(np.float32)
-        down = np.nextafter(rounded, np.float32(-np.inf))
+            down = np.nextafter(rounded, np.float32(-np.inf))
         return replace(self, threshold=np.where(rounded > self.threshold, down, rounded))
 
     def cost(self) -> float:
