@@ -282,7 +282,7 @@ def object_events(record: dict[str, Any]) -> list[ObjectEvent]:
     if body.get("Event") == "s3:TestEvent":
         return []
     if body.get("sls-ml") == "object":
-        return [(body["bucket"], body["key"], body["etag"], None, body["size"])]
+        return [(body["bucket"], body["key"], body["etag"], body.get("version"), body["size"])]
     if body.get("source") == "aws.s3":
         if body["detail-type"] != "Object Created":
             return []

@@ -9,7 +9,7 @@ from sls_ml_runtime.score import Superseded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, BinaryIO
 
     from sls_ml_runtime.dialects.csv_rows import Stream
@@ -44,6 +44,9 @@ class S3Input:
         Raises:
             Superseded: It was replaced, or deleted (where the role may list: else S3's 403 is all we know).
         """
+        return _Whole(self._open, source, position)
+
+    def _open(self, source: Source, position: int) -> Stream:
         asked = {"Bucket": source.bucket, "Key": source.key, "IfMatch": f'"{source.etag}"'}
         if source.version:
             asked["VersionId"] = source.version
@@ -57,8 +60,10 @@ class S3Input:
                 return io.BytesIO()
             if code in {"PreconditionFailed", "412", "NoSuchKey", "NoSuchVersion"}:
                 raise Superseded(f"s3://{source.bucket}/{source.key} has no version {source.etag}") from error
-            if code in {"403", "AccessDenied"} and self._is_gone(source):
-                raise Superseded(f"s3://{source.bucket}/{source.key} was deleted") from error
+            if _is_denied(code):
+                if self._is_gone(source):
+                    raise Superseded(f"s3://{source.bucket}/{source.key} was deleted") from error
+                raise _denied(error, source.bucket, source.key, "s3:GetObject", "kms:Decrypt") from error
             raise
         return body
 
@@ -77,6 +82,41 @@ class S3Input:
             if keys and keys[-1] > source.key:
                 break
         return True
+
+
+class _Whole:
+    """The bytes of an object to their end: where a connection breaks, another goes on behind what came.
+
+    S3 ends connections that take long, and scoring takes long between two reads.
+    """
+
+    __slots__ = ("_again", "_open", "_position", "_source", "_stream")
+
+    def __init__(self, open_: Callable[[Source, int], Stream], source: Source, position: int) -> None:
+        self._open = open_
+        self._source = source
+        self._position = position
+        self._again = 0
+        self._stream = open_(source, position)
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes, empty at the end.
+
+        Raises:
+            Superseded: The object was replaced since it was opened, and the connection broke.
+        """
+        while True:
+            try:
+                content = self._stream.read(size)
+            except Exception:  # the SDK's own, which this module does not know, and the network's
+                self._again += 1
+                if self._again > _TRIES:
+                    raise
+                self._stream = self._open(self._source, self._position)
+            else:
+                self._position += len(content)
+                self._again = 0
+                return content
 
 
 class S3Results:
@@ -138,11 +178,28 @@ class S3Results:
                 return False
             if _code(error) == "ConditionalRequestConflict":
                 return None
+            if _is_denied(_code(error)):
+                needed = "s3:PutObject", "kms:GenerateDataKey"
+                raise _denied(error, self._bucket, self._prefix + key, *needed) from error
             raise
         return True
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
+
+
+def _is_denied(code: str) -> bool:
+    return code in {"403", "AccessDenied", "AllAccessDisabled"} or code.startswith("KMS.")
+
+
+def _denied(error: Any, bucket: str, key: str, action: str, key_action: str) -> PermissionError:
+    """What S3 says, and what the role needs."""
+    said = f"{_code(error)}: {error.response['Error'].get('Message', '')}"
+    gone = "; or it was deleted" if action == "s3:GetObject" else ""
+    return PermissionError(
+        f"s3://{bucket}/{key}: {said}. The function's role needs {action} on it, which the bucket's policy "
+        f"must not deny, and {key_action} on the key of KMS that encrypts it{gone}"
+    )
 
 
 def _code(error: Any) -> str:

@@ -6,7 +6,8 @@ them only becomes messages for ranges of keys, and such a range messages for obj
     {"sls-ml": "pending"}                                    all: lists keys, sends ranges (few keys: objects)
     {"sls-ml": "pending", "after": key}                      the same, behind a key, where the time ran out
     {"sls-ml": "pending", "after": key, "through": key}      a range: sends the objects without results
-    {"sls-ml": "object", "bucket": …, "key": …, "etag": …, "size": …}   scored as if it had just arrived
+    {"sls-ml": "object", "bucket": …, "key": …, "etag": …, "size": …, "version": …}   scored as if it had just
+                                                             arrived, or further, where the time ran out
 
 These are three calls in a row, however many objects there are, and one more for each time that half of a
 function's time is not enough to list keys. Lambda ends a chain of calls after some 16.
@@ -136,6 +137,7 @@ def object_message(source: Source) -> dict[str, Any]:
         "key": source.key,
         "etag": source.etag,
         "size": source.size,
+        "version": source.version,
     }
 
 

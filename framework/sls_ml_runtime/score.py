@@ -8,7 +8,8 @@ For an input object and a model the results lie in one folder, whose name says w
 
 A part is a fixed slice of the input. Every key is created, never replaced, so that an event that comes twice
 changes nothing; and what a part holds is noted on it, so that a try after a crash goes on behind the last
-finished part. Nothing here names a provider: reading and writing come in as arguments.
+finished part, and so does the next call for an object that is too large for the time of one. Nothing here
+names a provider: reading and writing come in as arguments.
 
 What a retry cannot mend is no failure: an object that is no CSV, or lacks a column, ends with a manifest of
 status ``refused``; one with too many rejected rows is scored all the same, with status ``too-many-rejected``.
@@ -28,7 +29,7 @@ from sls_ml_runtime.errors import Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, BinaryIO, Protocol, Self
 
     from sls_ml_runtime.dialects.csv_rows import Record, Stream
@@ -60,8 +61,20 @@ if TYPE_CHECKING:
 FORMAT = 1
 PART_ROWS = 200_000
 PART_BYTES = 32 << 20
+PART_OUTPUT = 128 << 20
+"""Bytes of scored and rejected rows after which a part ends: they wait in the temporary folder of 512 MB."""
+
 CHUNK_ROWS = 5_000
 CHUNK_BYTES = 2 << 20
+CHUNK_CELLS = 500_000
+"""Cells of the output in a chunk: a model of a thousand outputs must not fill the memory."""
+
+ENOUGH = 2
+"""A part is begun when so many times as long is left as the longest part took."""
+
+LONGEST_KEY = 768
+"""Bytes of an input's key in those of its results, which S3 limits to 1,024 with the prefix and the rest."""
+
 _IN_MEMORY = 8 << 20
 
 
@@ -84,12 +97,23 @@ class Source:
 
 
 def results_folder(source: Source, digest: str) -> str:
-    """Where the results of an object and a model lie, below the prefix of all results."""
-    return f"{source.key}/{source.etag or source.version}-{digest[:12]}"
+    """Where the results of an object and a model lie, below the prefix of all results.
+
+    A key of more than `LONGEST_KEY` bytes is cut, and the sha256 of the whole takes the place of the rest.
+    """
+    key, encoded = source.key, source.key.encode()
+    if len(encoded) > LONGEST_KEY:
+        rest = f"~{hashlib.sha256(encoded).hexdigest()}"
+        key = encoded[: LONGEST_KEY - len(rest)].decode(errors="ignore") + rest
+    return f"{key}/{source.etag or source.version}-{digest[:12]}"
 
 
 class Superseded(Exception):  # noqa: N818 - nothing is wrong: there is nothing left to score
     """The object was replaced or deleted after the event; its successor has an event of its own."""
+
+
+class Unfinished(Exception):  # noqa: N818 - as planned
+    """The time is too short for another part; who scores the object next goes on behind the finished ones."""
 
 
 class ResultsDiffer(Exception):  # noqa: N818
@@ -106,7 +130,13 @@ class Outcome:
         self.replayed = replayed
 
 
-def score_object(scorer: Scorer, read: Read, results: Results, source: Source) -> Outcome:
+def _ample() -> float:
+    return 1e12
+
+
+def score_object(
+    scorer: Scorer, read: Read, results: Results, source: Source, *, remaining: Callable[[], float] = _ample
+) -> Outcome:
     """Score one object, or find that it has been scored.
 
     Args:
@@ -114,12 +144,14 @@ def score_object(scorer: Scorer, read: Read, results: Results, source: Source) -
         read: Opens the object.
         results: Where the results go.
         source: The object.
+        remaining: How much time is left, in any unit.
 
     Returns:
         The manifest, with ``rows_in == rows_scored + rows_rejected``.
 
     Raises:
         Superseded: The object was replaced or deleted since the event.
+        Unfinished: Parts were made, and there is no time for another.
         ResultsDiffer: A result is there with other bytes.
     """
     scorer.begin()
@@ -127,7 +159,7 @@ def score_object(scorer: Scorer, read: Read, results: Results, source: Source) -
     done = results.get(f"{folder}/manifest.json")
     if done is not None:
         return Outcome(json.loads(done), replayed=True)
-    manifest = _Job(scorer, read, results, source, folder).run()
+    manifest = _Job(scorer, read, results, source, folder, remaining).run()
     text = (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
     notes = {"sha256": hashlib.sha256(text).hexdigest()}
     created = _create(results, f"{folder}/manifest.json", io.BytesIO(text), notes)
@@ -135,16 +167,29 @@ def score_object(scorer: Scorer, read: Read, results: Results, source: Source) -
 
 
 class _Job:
-    """One object on its way: `parts` holds what is noted on each finished part, `made_by` the slicing too."""
+    """One object on its way: `parts` holds what is noted on each finished part, `made_by` the slicing too.
 
-    __slots__ = ("folder", "made_by", "parts", "read", "results", "scorer", "source")
+    `longest` is the time of the longest part made here, in the unit of `remaining`.
+    """
 
-    def __init__(self, scorer: Scorer, read: Read, results: Results, source: Source, folder: str) -> None:
+    __slots__ = ("folder", "longest", "made_by", "parts", "read", "remaining", "results", "scorer", "source")
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        read: Read,
+        results: Results,
+        source: Source,
+        folder: str,
+        remaining: Callable[[], float],
+    ) -> None:
         self.scorer = scorer
         self.read = read
         self.results = results
         self.source = source
         self.folder = folder
+        self.remaining = remaining
+        self.longest = 0.0
         self.parts: list[Mapping[str, str]] = []
         self.made_by = f"{scorer.made_by}-{PART_ROWS}-{PART_BYTES}"
 
@@ -169,7 +214,11 @@ class _Job:
             else:
                 if current is None:
                     current = Records(self.read(self.source, position), position=position)
+                begun = self.remaining()
+                if self.longest and begun < ENOUGH * self.longest:
+                    raise Unfinished(f"{len(self.parts)} parts are finished, {rows} rows")
                 noted = self._make_part(current, names, rows)
+                self.longest = max(self.longest, begun - self.remaining())
             if noted is not None:
                 self.parts.append(noted)
                 position, rows = int(noted["end"]), rows + int(noted["rows"])
@@ -185,9 +234,11 @@ class _Job:
             before: Rows in the parts before this one.
         """
         with _Part(self.scorer.columns) as part:
-            start = records.position
-            while part.rows < PART_ROWS and records.position - start < PART_BYTES:
-                chunk = records.chunk(min(CHUNK_ROWS, PART_ROWS - part.rows), CHUNK_BYTES)
+            start, most = records.position, max(1, min(CHUNK_ROWS, CHUNK_CELLS // len(self.scorer.columns)))
+            while (
+                part.rows < PART_ROWS and records.position - start < PART_BYTES and part.written < PART_OUTPUT
+            ):
+                chunk = records.chunk(min(most, PART_ROWS - part.rows), CHUNK_BYTES)
                 if not chunk:
                     break
                 found = csv_rows.faults(chunk, names, escaped=records.escaped)
@@ -277,6 +328,11 @@ class _Part:
         self._text.close()
         self.rejected_file.close()
 
+    @property
+    def written(self) -> int:
+        """Bytes in both files."""
+        return self.scored_file.tell() + self.rejected_file.tell()
+
     def add(
         self,
         before: int,
@@ -329,7 +385,9 @@ def _create(results: Results, key: str, body: BinaryIO, facts: Mapping[str, str]
     if results.create(key, body, facts):
         return True
     found = results.facts(key)
-    if found is None or found.get("sha256") != facts["sha256"]:
+    if found is None:
+        raise ResultsDiffer(f"{key} exists, and may not be read: is it encrypted with a key of its own?")
+    if found.get("sha256") != facts["sha256"]:
         raise ResultsDiffer(f"{key} exists with other bytes: delete its folder, then send the event again")
     return False
 

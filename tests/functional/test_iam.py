@@ -284,5 +284,5 @@ def test_a_diff_tells_which_statements_come_and_go(cloud: Cloud) -> None:
     }
 
 
-BATCH_ROLE = {"WriteLogs", "ReadModelTumour", "ReceiveMessages", "ReadInput", "WriteOutput"}
+BATCH_ROLE = {"WriteLogs", "ReadModelTumour", "ReceiveMessages", "ReadInput", "WriteOutput", "SendMessages"}
 BATCH_DEPLOYER = {"Mappings", "NewMappings", "MappingTags", "Buckets", "Queues", "Rules"}

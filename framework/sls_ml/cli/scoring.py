@@ -18,6 +18,7 @@ from sls_ml.cli.waiting import wait_for_all, wait_for_results
 from sls_ml.errors import ExternalError, UsageError
 from sls_ml.provider.base import FunctionOutputs
 from sls_ml.spec import Project, read
+from sls_ml_runtime.score import Source, results_folder
 
 
 def score(
@@ -64,7 +65,7 @@ def score(
 def _score_file(output: Output, spec: Project, function: str, file: Path, out: Path | None) -> None:
     found = _scoring(deployed(spec, function), function)
     try:
-        content = file.read_bytes()
+        content = file.open("rb")
     except OSError as error:
         raise UsageError(
             f"{file} cannot be read",
@@ -75,12 +76,13 @@ def _score_file(output: Output, spec: Project, function: str, file: Path, out: P
     operations = story.operate(spec)
     output.step(f"scoring {file.name}")
     begun = time.time()
-    with output.working(f"uploading {len(content):,} bytes"):
-        stored = operations.put_object(f"{found.input}{file.name}", content)
-    output.note(f"uploaded {len(content):,} bytes to {found.input}")
-    digest = promotion.served(spec, function)
-    key = str(found.input).partition("://")[2].partition("/")[2] + file.name
-    results = f"{found.output}{key}/{stored}-{digest[:12]}/"
+    size, uri = file.stat().st_size, f"{found.input}{file.name}"
+    with output.working(f"uploading {size:,} bytes"), content:
+        stored = operations.put_object(uri, content)
+    output.note(f"uploaded {size:,} bytes to {found.input}")
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    source = Source(bucket, key, stored, None, size)
+    results = f"{found.output}{results_folder(source, promotion.served(spec, function))}/"
     with output.working("waiting for the function") as show:
         wait_for_results(operations, function, results, since=begun, options=there(spec), show=show)
     folder = out or file.with_name(f"{file.stem}-scored")

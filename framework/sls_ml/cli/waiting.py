@@ -11,7 +11,7 @@ from sls_ml.errors import ExternalError
 from sls_ml.provider.base import FunctionOutputs, LogEvent, Operations, StoredObject
 
 SCORE_TIMEOUT = 900.0
-"""Seconds that `score` waits for the results of one file."""
+"""Seconds that `score` waits for the next part of a file's results, or the next file that has some."""
 
 PATIENCE = 5.0
 """Seconds that a function has, after a failure, to come up with results nevertheless."""
@@ -43,18 +43,21 @@ def wait_for_results(
         show: Told how far the work is.
 
     Raises:
-        ExternalError: The function failed, as its log says, or there is nothing after `SCORE_TIMEOUT`.
+        ExternalError: The function failed, as its log says, or nothing came for `SCORE_TIMEOUT`.
     """
     trouble, told = None, 0.0
+    parts, progress = 0, time.time()
     while True:
         try:
             operations.wait_for_object(results, "manifest.json", timeout=_LOOK)
         except ExternalError as error:
-            if error.code != "object-late" or time.time() > since + SCORE_TIMEOUT:
+            if error.code != "object-late" or time.time() > progress + SCORE_TIMEOUT:
                 raise
         else:
             return
-        parts = sum(1 for each in operations.list_objects(results) if "/part-" in each.uri)
+        written = sum(1 for each in operations.list_objects(results) if "/part-" in each.uri)
+        if written > parts:
+            parts, progress = written, time.time()
         show(f"scoring: {parts} parts written" if parts else "scoring: waiting for the first rows")
         if trouble is None:
             trouble, told = _trouble(operations, function, since), time.monotonic()

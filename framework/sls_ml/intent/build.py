@@ -235,9 +235,9 @@ def _grants(models: tuple[ModelRef, ...], batch: Batch | None, spec: FunctionSpe
         yield ReceiveMessages()
         yield ReadObjects(batch.source)
         yield WriteObjects(batch.target)
+        yield SendMessages()
         if batch.schedule is not None:
             yield ListObjects(batch.source)
-            yield SendMessages()
     for value in spec.environment.values():
         if isinstance(value, Secret):
             yield ReadSecret(value.name)

@@ -123,7 +123,7 @@ class ReceiveMessages:
 
 @dataclass(frozen=True)
 class SendMessages:
-    """Put the objects that wait into the function's own queue."""
+    """Put objects that wait, or take longer than a call, into the function's own queue."""
 
 
 @dataclass(frozen=True)

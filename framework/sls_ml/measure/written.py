@@ -9,7 +9,7 @@ ENDPOINT = ("requests", "rows", "latency", "rejected", "failed", "cold_start", "
 """By function and alias. Failed starts and follows are metrics too, which cost nothing until they happen."""
 
 BATCH = ("objects", "rows", "rejected_rows", "too_many_rejected", "refused", "cold_start", "init")
-"""By function and alias. Failures, replays and superseded objects cost nothing until they happen."""
+"""By function and alias. What is failed, replayed, superseded or continued costs nothing until it is."""
 
 SCHEDULED = ("pending",)
 """By function and alias, where a batch function looks for waiting objects by the clock."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from sls_ml.intent.model import Deployment
 from sls_ml.package.model import Package
@@ -283,7 +283,7 @@ class Operations(Protocol):
     ) -> Answer:
         """Call an endpoint, signed with the caller's credentials where its auth is ``iam``."""
 
-    def put_object(self, uri: str, body: bytes) -> str:
+    def put_object(self, uri: str, body: bytes | BinaryIO) -> str:
         """Write an object; returns its ETag, which names this very content in the results."""
 
     def read_object(self, uri: str) -> bytes:

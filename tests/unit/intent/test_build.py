@@ -63,7 +63,12 @@ def test_batch_function_gets_its_places_in_the_own_bucket() -> None:
     (function,) = build(asked, {"credit": manifest()}).functions
     # THEN it reads and writes below its own name in the stack's bucket
     source, target = Place(None, "score/in/"), Place(None, "score/out/")
-    assert function.grants[2:] == (ReceiveMessages(), ReadObjects(source), WriteObjects(target))
+    assert function.grants[2:] == (
+        ReceiveMessages(),
+        ReadObjects(source),
+        WriteObjects(target),
+        SendMessages(),
+    )
     assert (function.timeout, function.observability) == (300, "powertools")
 
 
@@ -169,7 +174,7 @@ def test_a_function_may_read_the_alias_that_it_follows(follow: Any) -> None:
 
 
 @pytest.mark.parametrize("schedule", ["rate(6 hours)", {"at": "rate(6 hours)", "timezone": "UTC"}])
-def test_a_function_with_a_schedule_may_list_its_input_and_send_itself_messages(schedule: Any) -> None:
+def test_a_batch_function_may_send_itself_messages_and_with_a_schedule_list_its_input(schedule: Any) -> None:
     # GIVEN a batch function with a schedule, in short or in full, and one without
     functions = {
         "score": {"model": "credit", "objects": {}, "schedule": schedule},
@@ -177,11 +182,12 @@ def test_a_function_with_a_schedule_may_list_its_input_and_send_itself_messages(
     }
     # WHEN the project is decided
     score, other = build(project(functions), {"credit": manifest()}).functions
-    # THEN the first alone may find what waits in its input, and put it into its queue
+    # THEN the first alone may find what waits in its input, and both may put an object into their queue
     assert score.batch is not None
     assert score.batch.schedule == Schedule(at="rate(6 hours)")
     assert {ListObjects(score.batch.source), SendMessages()} <= set(score.grants)
-    assert not {ListObjects, SendMessages} & {type(grant) for grant in other.grants}
+    assert SendMessages() in other.grants
+    assert ListObjects not in {type(grant) for grant in other.grants}
 
 
 def test_a_function_may_read_the_secrets_that_it_names() -> None:

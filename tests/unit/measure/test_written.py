@@ -17,7 +17,7 @@ def test_what_is_counted_is_what_is_written(monkeypatch: pytest.MonkeyPatch) -> 
     batch = emitted.by_batch("sls-ml/risk/dev", "score")
     # THEN an endpoint writes these metrics, and a batch function these and others where something goes wrong
     assert {name for _, name, _ in endpoint} == set(written.ENDPOINT)
-    assert {name for _, name, _ in batch} - {"failed", "replayed", "superseded"} == {
+    assert {name for _, name, _ in batch} - {"failed", "replayed", "superseded", "continued"} == {
         *written.BATCH,
         *written.SCHEDULED,
     }

@@ -93,9 +93,9 @@ def function(name: str = "predict", **changed: Any) -> Function:
     environment: Mapping[str, str | Secret] = changed.pop("environment", {})
     grants: list[Grant] = [WriteLogs(), *(ReadModel(each.name) for each in models)]
     if batch:
-        grants += [ReceiveMessages(), ReadObjects(batch.source), WriteObjects(batch.target)]
+        grants += [ReceiveMessages(), ReadObjects(batch.source), WriteObjects(batch.target), SendMessages()]
     if batch and batch.schedule:
-        grants += [ListObjects(batch.source), SendMessages()]
+        grants += [ListObjects(batch.source)]
     grants += [ReadSecret(value.secret) for value in environment.values() if isinstance(value, Secret)]
     if follow := changed.get("follow"):
         grants += [ReadAlias(each.name, follow.alias) for each in models]

@@ -174,9 +174,8 @@ def artifact_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def scorer(artifact_folder: Path) -> Callable[..., Scorer]:
-    """Make a scorer; keywords replace settings, ``before`` and ``after`` are hooks."""
+def scorers(artifact_folder: Path) -> Callable[..., Scorer]:
+    """What makes scorers of an artifact; keywords replace settings, ``before`` and ``after`` are hooks."""
     artifact = open_folder(artifact_folder, artifact_folder.name)
     engine = engines.load(artifact, engine="ort_capi")
 
@@ -195,6 +194,11 @@ def scorer(artifact_folder: Path) -> Callable[..., Scorer]:
         return Scorer(service, release=release)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def scorer(artifact_folder: Path) -> Callable[..., Scorer]:
+    return scorers(artifact_folder)
 
 
 @pytest.fixture(params=["memory", "folder"])

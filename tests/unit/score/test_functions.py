@@ -33,6 +33,7 @@ CONTEXT = SimpleNamespace(
     invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:risk-dev-score:live",
     memory_limit_in_mb=512,
     aws_request_id="0b9f6c2e-4d83-4a6e-9d6b-6f7a1c2d3e4f",
+    get_remaining_time_in_millis=lambda: 10_000,
 )
 
 
@@ -174,6 +175,39 @@ def test_one_bad_message_is_tried_again_and_the_others_are_done(
     assert [message for message in said if message[0] == "failed"] == [("failed", "bad")] * 2
     # AND the good one was a replay the second time
     assert [message for message, _ in said if message != "failed"] == ["too-many-rejected", "replayed"]
+
+
+def test_an_object_without_time_for_its_next_part_goes_back_into_the_queue(
+    start: Callable[..., ModuleType],
+    s3: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # GIVEN parts of two rows, and a clock that leaves time for one
+    monkeypatch.setattr("sls_ml_runtime.score.PART_ROWS", 2)
+    module = start(batch())
+    sqs = boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="score")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    left = iter((10_000, 4_000, 3_999))
+    event = arrived("sqs-eventbridge")
+    event["Records"][0]["eventSourceARN"] = arn
+    context = SimpleNamespace(**vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: next(left)})
+    # WHEN the event of an object comes
+    assert module.handler(event, context) == {"batchItemFailures": []}
+    # THEN a message asks for the rest of it
+    assert emf(capsys.readouterr().out)["continued"] == [1.0]
+    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    event["Records"][0]["body"] = message["Body"]
+    # WHEN that comes THEN the object is done
+    module.handler(event, CONTEXT)
+    (key,) = [
+        each["Key"]
+        for each in s3.list_objects_v2(Bucket="risk-data", Prefix="score/out/")["Contents"]
+        if each["Key"].endswith("manifest.json")
+    ]
+    manifest = json.loads(s3.get_object(Bucket="risk-data", Key=key)["Body"].read())
+    assert (manifest["rows_in"], len(manifest["parts"])) == (3, 2)
 
 
 def test_an_object_that_was_replaced_is_left_to_its_successors_event(

@@ -11,11 +11,12 @@ import boto3
 import httpx
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ResponseStreamingError
 from moto.server import ThreadedMotoServer
 
 from sls_ml_runtime import score as module
 from sls_ml_runtime.aws_objects import S3Input, S3Results
-from sls_ml_runtime.score import Source, Superseded, score_object
+from sls_ml_runtime.score import Source, Superseded, results_folder, score_object
 from sls_ml_runtime.scorer import Scorer
 
 SHA_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -110,11 +111,11 @@ def test_an_object_that_is_gone_is_told_from_a_forbidden_one_where_keys_may_be_l
     # THEN the one that is not listed is superseded, and the other stays forbidden
     with pytest.raises(Superseded, match=r"in/a b\+c%\.cst was deleted"):
         S3Input(refused, "s3://data/in/")(neighbour, 0)
-    with pytest.raises(client.exceptions.ClientError):
+    with pytest.raises(PermissionError):
         S3Input(refused, "s3://data/in/")(there, 0)
     # AND so do both where nothing, or another place, may be listed
     for listed in (None, "s3://data/other/", "s3://else/in/"):
-        with pytest.raises(client.exceptions.ClientError):
+        with pytest.raises(PermissionError):
             S3Input(refused, listed)(neighbour, 0)
 
 
@@ -143,6 +144,123 @@ def test_a_result_that_another_call_is_writing_is_tried_again(
         return
     with pytest.raises(OSError, match=r"a\.csv is being written by another call; tried 3 times"):
         results.create("a.csv", io.BytesIO(b"abc"), {"sha256": SHA_OF_ABC})
+
+
+class Breaking:
+    """A stream that breaks off behind so many bytes."""
+
+    def __init__(self, stream: Any, after: int) -> None:
+        self.stream, self.after = stream, after
+
+    def read(self, size: int) -> bytes:
+        """Up to so many bytes, or an error of the SDK."""
+        if self.after <= 0:
+            raise ResponseStreamingError(error="connection reset")
+        content: bytes = self.stream.read(min(size, self.after))
+        self.after -= len(content)
+        return content
+
+
+def breaking(client: Any, monkeypatch: pytest.MonkeyPatch, after: int) -> list[str | None]:
+    """Let each connection end behind so many bytes; which ranges were asked for."""
+    ranges: list[str | None] = []
+    get = client.get_object
+
+    def broken(**asked: Any) -> Any:
+        ranges.append(asked.get("Range"))
+        answer = get(**asked)
+        return answer | {"Body": Breaking(answer["Body"], after)}
+
+    monkeypatch.setattr(client, "get_object", broken)
+    return ranges
+
+
+def test_a_connection_that_breaks_is_made_again_behind_what_came(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an object of seven bytes, and connections that end after three
+    made = arrive(client, "in/a.csv", b"abcdefg")
+    ranges = breaking(client, monkeypatch, 3)
+    stream = S3Input(client)(made, 1)
+    # WHEN it is read to its end THEN it is whole
+    assert b"".join(iter(lambda: stream.read(2), b"")) == b"bcdefg"
+    assert ranges == ["bytes=1-", "bytes=4-", "bytes=7-"]
+
+
+def test_a_connection_that_brings_nothing_is_given_up(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN connections that end at once
+    made = arrive(client, "in/a.csv", b"abcdefg")
+    ranges = breaking(client, monkeypatch, 0)
+    stream = S3Input(client)(made, 0)
+    # WHEN it is read THEN it is tried again a few times, and then an error, which the queue tries again
+    with pytest.raises(ResponseStreamingError):
+        stream.read(2)
+    assert len(ranges) == 4
+
+
+def test_an_object_that_is_replaced_where_a_connection_breaks_is_superseded(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an object that is replaced while it is read
+    made = arrive(client, "in/a.csv", b"abcdefg")
+    breaking(client, monkeypatch, 3)
+    stream = S3Input(client)(made, 0)
+    assert stream.read(9) == b"abc"
+    arrive(client, "in/a.csv", b"zyxwvut")
+    # WHEN the connection breaks THEN its bytes are not those of two objects
+    with pytest.raises(Superseded):
+        stream.read(9)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "KMS.DisabledException"])
+def test_what_is_forbidden_says_what_the_role_needs(
+    client: Any, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    # GIVEN S3 that lets nothing be read or written
+    def refuse(**_: Any) -> None:
+        raise client.exceptions.ClientError({"Error": {"Code": code, "Message": "No"}}, "PutObject")
+
+    monkeypatch.setattr(client, "get_object", refuse)
+    monkeypatch.setattr(client, "put_object", refuse)
+    # WHEN an object is read, or a result created THEN the error names the object, the action and the key's
+    with pytest.raises(
+        PermissionError, match=rf"s3://data/in/a\.csv: {code}: No\. .*s3:GetObject.*kms:Decrypt"
+    ):
+        S3Input(client)(Source("data", "in/a.csv", "e", None, 3), 0)
+    with pytest.raises(
+        PermissionError, match=rf"s3://data/out/a\.csv: {code}.*s3:PutObject.*kms:GenerateData"
+    ):
+        S3Results(client, "s3://data/out/").create("a.csv", io.BytesIO(b"abc"), {"sha256": SHA_OF_ABC})
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "in/../out/a.csv",
+        "in/./a.csv",
+        "in//a.csv",
+        "in/a%2Bb%20c.csv",
+        "in/a+b c&d=e?f#g;h.csv",
+        "in/naïve/日本語/\U0001f600.csv",
+        "in/folder/",
+        "in/" + "k" * 1017 + ".csv",
+    ],
+)
+def test_an_object_of_any_key_is_scored_once(client: Any, scorer: Callable[..., Scorer], key: str) -> None:
+    # GIVEN an object with a key that others would read otherwise
+    source = arrive(client, key, b"id,age,children,city\na,30,0,Bern\n")
+    results = S3Results(client, "s3://data/out/")
+    # WHEN it is scored, and once more
+    first = score_object(scorer(), S3Input(client), results, source)
+    again = score_object(scorer(), S3Input(client), results, source)
+    # THEN it has results below the output, under its own key
+    assert (first.manifest["rows_scored"], first.replayed, again.replayed) == (1, False, True)
+    assert first.manifest["source"]["key"] == key
+    keys = [each["Key"] for each in client.list_objects_v2(Bucket="data")["Contents"]]
+    assert sorted({*keys} - {key}) == [
+        f"out/{results_folder(source, first.manifest['digest'])}/{name}"
+        for name in ("manifest.json", "part-00000.csv")
+    ]
 
 
 def test_an_old_version_is_read_when_the_bucket_keeps_it(client: Any) -> None:

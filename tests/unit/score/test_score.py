@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.unit.score.conftest import Input, Memory, Place, source
 
 from sls_ml_runtime import score as module
-from sls_ml_runtime.score import ResultsDiffer, score_object
+from sls_ml_runtime.score import LONGEST_KEY, ResultsDiffer, Unfinished, results_folder, score_object
 from sls_ml_runtime.scorer import Scorer
 
 Make = Callable[..., Scorer]
@@ -255,6 +255,91 @@ def test_the_same_event_worked_on_twice_at_once_is_one_object_and_one_replay(sco
     # THEN both tell the same, and the object is counted once
     assert outcome.manifest == inner[0].manifest
     assert (outcome.replayed, inner[0].replayed) == (True, False)
+
+
+def test_an_object_that_takes_longer_than_a_call_is_scored_in_several(
+    scorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN parts of six rows that each take three minutes of the ten that a call has, and what one call makes
+    monkeypatch.setattr(module, "PART_ROWS", 6)
+    chosen, whole = scorer(max_rejected=1), Memory()
+    score_object(chosen, Input(MANY), whole, source())
+
+    class Slow(Memory):
+        left = 10.0
+
+        def create(self, key: str, body: BinaryIO, facts: Mapping[str, str]) -> bool:
+            self.left -= 3 * key.endswith(".csv")
+            return super().create(key, body, facts)
+
+    slow, calls = Slow(), [0]
+    # WHEN it is scored until no call says that it is unfinished
+    while True:
+        slow.left, calls[-1] = 10.0, len(slow.objects)
+        try:
+            score_object(chosen, Input(MANY), slow, source(), remaining=lambda: slow.left)
+        except Unfinished:
+            calls.append(0)
+        else:
+            break
+    # THEN a call makes parts while there is time for twice the longest, and the results are the same
+    assert calls == [0, 4]
+    assert slow.objects == whole.objects
+
+
+def test_a_call_makes_a_part_however_little_time_is_left(
+    scorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN no time
+    monkeypatch.setattr(module, "PART_ROWS", 6)
+    chosen, results = scorer(max_rejected=1), Memory()
+    left = iter(range(0, -9, -1))
+    # WHEN an object is scored THEN it goes on by a part, or it never would
+    for parts in (1, 2, 3):
+        with pytest.raises(Unfinished, match=rf"^{parts} parts are finished, {6 * parts} rows$"):
+            score_object(chosen, Input(MANY), results, source(), remaining=lambda: next(left))
+
+
+def test_many_outputs_make_small_chunks_and_parts(scorer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN parts that end after some 10,000 bytes of results or rejected rows, and chunks of 40 cells
+    monkeypatch.setattr(module, "PART_OUTPUT", 10_000)
+    monkeypatch.setattr(module, "CHUNK_CELLS", 40)
+    chosen, results, chunks = scorer(max_rejected=1), Memory(), []
+    score = chosen.score
+    monkeypatch.setattr(chosen, "score", lambda names, rows: chunks.append(len(rows)) or score(names, rows))
+    # WHEN rows with four columns of results are scored
+    content = MANY + MANY.partition(b"\n")[2] * 99
+    outcome = score_object(chosen, Input(content), results, source())
+    # THEN chunks and parts have as many rows as that gives cause for, and none is lost
+    assert max(chunks) <= 10
+    assert len(outcome.manifest["parts"]) > 5
+    assert outcome.manifest["rows_in"] == 2000
+
+
+def test_a_long_key_is_cut_and_stays_one_of_its_own(scorer: Make) -> None:
+    # GIVEN keys as long as S3 has them, alike to their last letter, in letters of two bytes
+    keys = [f"in/{'ä' * 508}{end}.csv" for end in ("a", "b")]
+    assert {len(key.encode()) for key in keys} == {1024}
+    # WHEN their results are placed
+    folders = [results_folder(source(key), "d" * 64) for key in keys]
+    # THEN each has a folder, in which the longest name is a key with a prefix of 150 bytes
+    assert len({*folders}) == 2
+    for folder in folders:
+        assert folder.startswith("in/ää")
+        assert 150 + len(f"{folder}{'e' * 30}/rejected/part-00000.jsonl".encode()) <= 1024
+    # AND one that is not too long is as it is
+    assert results_folder(source("a" * LONGEST_KEY), "d" * 64).startswith("a" * LONGEST_KEY + "/")
+
+
+def test_a_result_that_exists_and_may_not_be_read_is_told(scorer: Make) -> None:
+    # GIVEN results that are there, and hidden
+    class Hidden(Memory):
+        def create(self, key: str, body: BinaryIO, facts: Mapping[str, str]) -> bool:
+            return False
+
+    # WHEN an object is scored THEN that is said
+    with pytest.raises(ResultsDiffer, match=r"part-00000\.csv exists, and may not be read"):
+        score_object(scorer(), Input(FOUR), Hidden(), source())
 
 
 def test_too_many_rejected_rows_are_a_status_and_the_rest_is_scored(scorer: Make, place: Place) -> None:

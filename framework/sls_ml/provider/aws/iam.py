@@ -186,7 +186,7 @@ def send_messages(queue: str) -> Statement:
         sid="SendMessages",
         actions=("sqs:SendMessage",),
         resource=attribute(queue, "Arn"),
-        reason="What asks for the objects that wait, and each of them, is a message in this one queue.",
+        reason="An object that waits, or takes longer than a call, is a message in this one queue.",
     )
 
 

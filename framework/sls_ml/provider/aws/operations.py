@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from sls_ml.errors import ExternalError
 from sls_ml.provider.aws import gateway, names
@@ -108,7 +108,7 @@ class AwsOperations:
         session = '${AWS_SESSION_TOKEN:+-H} ${AWS_SESSION_TOKEN:+"x-amz-security-token: $AWS_SESSION_TOKEN"}'
         return f"{line} {session}"
 
-    def put_object(self, uri: str, body: bytes) -> str:
+    def put_object(self, uri: str, body: bytes | BinaryIO) -> str:
         """Write an object; returns its ETag, which names this very content in the results."""
         bucket, key = split_uri(uri)
         with translated(f"writing {uri}"):

@@ -5,6 +5,8 @@ scored rows, rejected rows with their reasons, and a manifest, which is written 
 never replaced, so an event that comes twice, or again after a crash, changes nothing that was finished.
 How, and what a manifest says, is in sls_ml_runtime/score.py.
 
+An object that needs more time than a call has goes back into the queue, and the next call goes on with it.
+
 Where the spec has a schedule, a message comes at its times, too: every object without results of this model
 then gets a message of its own, see sls_ml_runtime/aws_pending.py.
 """
@@ -27,8 +29,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 # isort: split
 from sls_ml_runtime import aws
 from sls_ml_runtime.aws_objects import S3Input, S3Results
-from sls_ml_runtime.aws_pending import Pending, sender
-from sls_ml_runtime.score import Outcome, Source, Superseded, score_object
+from sls_ml_runtime.aws_pending import Pending, object_message, sender
+from sls_ml_runtime.score import Outcome, Source, Superseded, Unfinished, score_object
 from sls_ml_runtime.scorer import Scorer
 
 aws.secrets()  # values in place of their names in the environment, for hooks to find
@@ -91,7 +93,12 @@ def score(record: SQSRecord, lambda_context: Any) -> None:
             if source.is_folder:
                 continue
             try:
-                tell(source, score_object(SCORER, READ, RESULTS, source))
+                left = lambda_context.get_remaining_time_in_millis
+                tell(source, score_object(SCORER, READ, RESULTS, source, remaining=left))
+            except Unfinished as unfinished:
+                sender(boto3.client("sqs"), record.event_source_arn)([object_message(source)])
+                LOGGER.info("continued", bucket=bucket, key=key, reason=str(unfinished))
+                count(continued=1)
             except Superseded as superseded:
                 LOGGER.info("superseded", reason=str(superseded))
                 count(superseded=1)
