@@ -17,7 +17,7 @@ from sls_ml.conversion import locked
 from sls_ml.errors import UnsupportedError, UsageError
 from sls_ml.intent.model import Deployment
 from sls_ml.package.model import Package
-from sls_ml.provider.aws import deployer_policy, render, role_policies
+from sls_ml.provider.aws import ci_roles, deployer_policy, render, role_policies
 from sls_ml.provider.aws.deployer_policy import Document
 from sls_ml.provider.base import Rendered
 from sls_ml.spec import Project, read
@@ -62,6 +62,7 @@ def iam(
     if deployer or both:
         document["deployer"] = [_described(each) for each in wanted.deploy()]
         document["bootstrap"] = [_described(each) for each in wanted.set_up()]
+        document["bootstrap_ci"] = [_described(each) for each in wanted.let_in()]
     output.document(document)
     if not json:
         _show(output, document)
@@ -103,6 +104,7 @@ class _Permissions:
 
     def __init__(self, deployment: Deployment, rendered: Rendered, account: str | None) -> None:
         self._deployment = deployment
+        self._rendered = rendered
         self._stack = rendered.stack
         self._template: Mapping[str, Any] = jsonlib.loads(rendered.template)
         self._account = account
@@ -131,6 +133,16 @@ class _Permissions:
     def set_up(self) -> tuple[Document, ...]:
         """The policy of whoever sets the account and region up."""
         return deployer_policy.set_up(region=self._deployment.region, account=self._account)
+
+    def let_in(self) -> tuple[Document, ...]:
+        """The policies of whoever makes the roles for CI, besides that of ``set_up``."""
+        return ci_roles.makers(
+            self._deployment.project,
+            self._deployment.stage,
+            self._deployment.region,
+            self._rendered,
+            self._account,
+        )
 
     def statements(self, *, roles: bool, deployer: bool) -> Iterator[tuple[str, Mapping[str, Any], str]]:
         """Every statement: who holds it, itself, its reason."""
@@ -223,7 +235,11 @@ def _show(output: Output, document: Mapping[str, Any]) -> None:
         if role["boundary"]:
             output.say(f"  bounded by {role['boundary']}")
         _show_statements(output, role["policy"]["Statement"], role["reasons"])
-    titles = {"deployer": "whoever deploys", "bootstrap": "sls-ml bootstrap, once an account and region"}
+    titles = {
+        "deployer": "whoever deploys",
+        "bootstrap": "sls-ml bootstrap, once an account and region",
+        "bootstrap_ci": "sls-ml bootstrap --ci, once a stage, besides the policy for bootstrap",
+    }
     for key, title in titles.items():
         policies = document.get(key, [])
         for policy in policies:
@@ -231,7 +247,7 @@ def _show(output: Output, document: Mapping[str, Any]) -> None:
             output.say(f"{title}: policy {policy['name']}, {size}", style="bold")
             _show_statements(output, policy["policy"]["Statement"], policy["reasons"])
         if len(policies) > 1:
-            output.say(f"  {len(policies)} policies, because one would be too large: attach all of them")
+            output.say(f"  {len(policies)} policies: attach all of them")
 
 
 def _show_statements(

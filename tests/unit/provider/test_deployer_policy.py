@@ -14,7 +14,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from sls_ml.intent.model import Deployment
 from sls_ml.package.model import Package
-from sls_ml.provider.aws import deployer_policy, names, render, role_policies
+from sls_ml.provider.aws import ci_roles, deployer_policy, names, render, role_policies
 from sls_ml.provider.aws.deployer_policy import Document
 from sls_ml.spec.model import Aws
 
@@ -48,7 +48,8 @@ def _text(documents: tuple[Document, ...]) -> str:
 
 
 def _rendered_types() -> list[str]:
-    templates = (json.loads(file.read_text()) for file in GOLDEN.glob("*.json"))
+    templates = [json.loads(file.read_text()) for file in GOLDEN.glob("*.json")]
+    templates.append(json.loads(ci_roles.provider().template))
     return sorted({each["Type"] for template in templates for each in template["Resources"].values()})
 
 
@@ -73,6 +74,19 @@ def test_golden_policies(case: Case, golden: Callable[[str, str], None]) -> None
 
 def test_golden_policy_of_bootstrap(golden: Callable[[str, str], None]) -> None:
     golden("iam/bootstrap.json", _text(deployer_policy.set_up(region="eu-west-1", account=ACCOUNT)))
+
+
+def test_golden_policies_of_bootstrap_for_ci(case: Case, golden: Callable[[str, str], None]) -> None:
+    # GIVEN a stage, for CI to deploy
+    name, deployment, packages = case
+    rendered = render(deployment, packages)
+    documents = ci_roles.makers(
+        deployment.project, deployment.stage, deployment.region, rendered, account=ACCOUNT
+    )
+    # THEN who makes the roles may do so much
+    assert all(document.characters <= deployer_policy.POLICY_CHARACTERS for document in documents)
+    if name in ("http", "long-names"):
+        golden(f"iam/ci-{name}.json", _text(documents))
 
 
 def test_every_rule_is_used_and_every_type_has_one() -> None:

@@ -100,7 +100,9 @@ def provider() -> Rendered:
     return with_digest(PROVIDER_STACK, text(template))
 
 
-def roles(project: str, stage: str, region: str, who: Pipeline, deployed: Rendered, account: str) -> Rendered:
+def roles(
+    project: str, stage: str, region: str, who: Pipeline, deployed: Rendered, account: str | None
+) -> Rendered:
     """The roles for one stage, in a stack of their own.
 
     Args:
@@ -109,7 +111,7 @@ def roles(project: str, stage: str, region: str, who: Pipeline, deployed: Render
         region: Its region.
         who: Whose jobs take the roles.
         deployed: The stack that they deploy and plan.
-        account: The account, twelve digits.
+        account: The account, twelve digits; None for policies that fit any account.
     """
     template = json.loads(deployed.template)
     scope = {"stack": deployed.stack, "region": region, "account": account}
@@ -136,6 +138,29 @@ def roles(project: str, stage: str, region: str, who: Pipeline, deployed: Render
         "Resources": resources,
     }
     return with_digest(stack, text(body))
+
+
+def makers(
+    project: str, stage: str, region: str, deployed: Rendered, account: str | None
+) -> tuple[deployer_policy.Document, ...]:
+    """The policies of whoever makes the roles of a stage, besides that for `sls-ml bootstrap`.
+
+    Args:
+        project: The project.
+        stage: The stage.
+        region: Its region.
+        deployed: The stack that the roles deploy and plan.
+        account: Twelve digits; None for policies that fit any account.
+    """
+    anyone = Pipeline("org/repo", f"environment:{stage}")
+    made = (provider(), roles(project, stage, region, anyone, deployed, account))
+    return tuple(
+        document
+        for rendered in made
+        for document in deployer_policy.of_stack(
+            rendered, rendered.stack.replace("sls-ml-", "sls-ml-bootstrap-", 1), region=region, account=account
+        )
+    )
 
 
 def _role(name: str, subject: str, description: str) -> Resource:

@@ -24,6 +24,7 @@ from sls_ml.provider.aws import bootstrap, iam, names
 from sls_ml.provider.aws.cloudformation import ACCOUNT, PARTITION, REGION
 from sls_ml.provider.aws.iam import Statement
 from sls_ml.provider.aws.role_policies import flat
+from sls_ml.provider.base import Rendered
 
 POLICY_CHARACTERS = 6144
 """What a managed policy holds, white space not counted."""
@@ -126,9 +127,23 @@ def plan(
 
 def set_up(*, region: str, account: str | None = None) -> tuple[Document, ...]:
     """The policy for `sls-ml bootstrap`, which runs once in an account and region."""
-    template = json.loads(bootstrap.bootstrap().template)
+    return of_stack(bootstrap.bootstrap(), bootstrap.STACK, region=region, account=account)
+
+
+def of_stack(
+    rendered: Rendered, name: str, *, region: str, account: str | None = None
+) -> tuple[Document, ...]:
+    """The policy for making and changing one stack that brings no packages.
+
+    Args:
+        rendered: The stack.
+        name: Name of the policy.
+        region: The region that it is made in.
+        account: Twelve digits; None for a policy that fits any account.
+    """
+    template = json.loads(rendered.template)
     wanted = [*_call_permissions(("client", "stacks")), *_handler_permissions(template)]
-    return _documents(bootstrap.STACK, _statements(wanted, template, bootstrap.STACK, region, account))
+    return _documents(name, _statements(wanted, template, rendered.stack, region, account))
 
 
 def partition(region: str) -> str:
@@ -225,10 +240,10 @@ def _variables(template: Mapping[str, Any], stack: str, region: str, account: st
         bodies[resource["Type"]][logical] = _filled_in(resource.get("Properties", {}), pseudo)
     found: defaultdict[str, set[str]] = defaultdict(set)
     parts = (_of_names(bodies, stack), _of_roles(bodies), _of_functions(bodies), _of_rules(bodies))
-    for part in (*parts, _of_domains(bodies)):
+    for part in (*parts, _of_domains(bodies), _of_issuers(bodies)):
         for variable, text in part:
             found[variable].add(text)
-    if "store_bucket" in found:
+    if "store_bucket" in found or "policies" in found:
         found["package_bucket"].add(names.package_bucket(bucket_account, region))
     found["account"].add(account or "*")
     found["partition"].add(partition(region))
@@ -260,6 +275,12 @@ def _of_domains(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, 
         yield "zones", body["HostedZoneId"]
 
 
+def _of_issuers(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Hosts whose signed tokens the account takes."""
+    for body in bodies.get("AWS::IAM::OIDCProvider", {}).values():
+        yield "issuers", body["Url"].removeprefix("https://")
+
+
 def _of_names(bodies: Mapping[str, Mapping[str, Any]], stack: str) -> Iterator[tuple[str, str]]:
     """Patterns for the names of all that a template makes."""
     for variable, (kind, key, longest) in _NAMED.items():
@@ -279,10 +300,11 @@ def _of_roles(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, st
     """Which roles are passed to whom, what bounds them, and which models and aliases they read."""
     for body in bodies.get("AWS::IAM::Role", {}).values():
         for trust in body["AssumeRolePolicyDocument"]["Statement"]:
-            yield f"{trust['Principal']['Service'].partition('.')[0]}_roles", body["RoleName"]
+            if "Service" in trust["Principal"]:
+                yield f"{trust['Principal']['Service'].partition('.')[0]}_roles", body["RoleName"]
         if "PermissionsBoundary" in body:
             yield "boundary", body["PermissionsBoundary"]
-        for policy in body["Policies"]:
+        for policy in body.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 for begin, variable in (("ReadModel", "models"), ("ReadAlias", "aliases")):
                     if statement["Sid"].startswith(begin):
