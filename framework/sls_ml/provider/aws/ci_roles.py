@@ -158,7 +158,10 @@ def makers(
         document
         for rendered in made
         for document in deployer_policy.of_stack(
-            rendered, rendered.stack.replace("sls-ml-", "sls-ml-bootstrap-", 1), region=region, account=account
+            rendered,
+            rendered.stack.replace("sls-ml-", "sls-ml-bootstrap-", 1),
+            region=region,
+            account=account,
         )
     )
 
