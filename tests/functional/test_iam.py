@@ -1,4 +1,4 @@
-"""The deployer's policy is enough and no more than it says, by enforcement; `sls-ml iam` tells of changes.
+"""The policies of whoever deploys or lets CI deploy are enough, by enforcement; `iam` tells of changes.
 
 The embedded cloud judges S3, Lambda, existing queues and existing roles by action and resource, everything
 else by the action alone: it asks whether the action may be done to ``*``. The conceded policy lets the same
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,15 @@ from botocore.exceptions import ClientError
 
 from command_line import copy_sample, run
 from sls_ml import deploy as story
+from sls_ml.cli.ci import let_in
 from sls_ml.cli.console import Output
+from sls_ml.cli.trusting import template_of
 from sls_ml.local.cloudformation.codedeploy_kinds import Checks
 from sls_ml.local.cloudformation.kind import Site
 from sls_ml.local.cloudformation.stacks import Stacks
 from sls_ml.provider import table
+from sls_ml.provider.aws import ci_roles
+from sls_ml.provider.aws.ci_roles import Pipeline
 from sls_ml.provider.aws.deployer import AwsDeployer
 from sls_ml.provider.base import Target
 from sls_ml.spec import Project, read
@@ -104,18 +108,27 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             aws_access_key_id=administrator[0],
             aws_secret_access_key=administrator[1],
         )
-        iam.create_user(UserName="deployer")
-        done = run(sample, "iam", "--deployer", "--stage", "local", "--account", account, "--json")
-        assert done.code == 0, done.out + done.err
-        policies = [each["policy"] for each in done.document["deployer"] + done.document["bootstrap"]]
-        for number, policy in enumerate([*policies, _conceded(policies)]):
-            made = iam.create_policy(PolicyName=f"deploy-{number}", PolicyDocument=json.dumps(policy))
-            iam.attach_user_policy(UserName="deployer", PolicyArn=made["Policy"]["Arn"])
-        key = iam.create_access_key(UserName="deployer")["AccessKey"]
-        user = (key["AccessKeyId"], key["SecretAccessKey"])
+        user = _user(iam, "deployer", _printed(sample, account, "deployer", "bootstrap"))
         yield Cloud(sample, up["endpoint_url"], up["region"], account, administrator, user)
     finally:
         run(sample, "local", "down")
+
+
+def _printed(sample: Path, account: str, *parts: str) -> list[dict[str, Any]]:
+    """The policies that `sls-ml iam` prints for some of whom they are for."""
+    done = run(sample, "iam", "--deployer", "--stage", "local", "--account", account, "--json")
+    assert done.code == 0, done.out + done.err
+    return [each["policy"] for part in parts for each in done.document[part]]
+
+
+def _user(iam: Any, name: str, policies: list[dict[str, Any]]) -> tuple[str, str]:
+    """Make a user with these policies and what is conceded; the keys."""
+    iam.create_user(UserName=name)
+    for number, policy in enumerate([*policies, _conceded(policies)]):
+        made = iam.create_policy(PolicyName=f"{name}-{number}", PolicyDocument=json.dumps(policy))
+        iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return key["AccessKeyId"], key["SecretAccessKey"]
 
 
 def _conceded(policies: list[dict[str, Any]]) -> dict[str, Any]:
@@ -188,6 +201,38 @@ def test_the_policy_is_enough_for_what_cloudformation_does_in_its_users_name(clo
     # THEN nothing was denied
     reasons = [event.reason for event in stack.events if event.reason]
     assert (made, changed, stack.status) == ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"), reasons
+
+
+def test_the_policies_are_enough_to_let_ci_deploy(cloud: Cloud) -> None:
+    # GIVEN a user with the policies for `bootstrap` and `bootstrap --ci`, and no other
+    iam = cloud.client("iam", cloud.administrator)
+    printed = _printed(cloud.sample, cloud.account, "bootstrap", "bootstrap_ci")
+    maker = replace(cloud, user=_user(iam, "maker", printed))
+    spec, who = maker.spec(), Pipeline("acme/models", "environment:local")
+    deployer = maker.deployer(spec)
+    list(deployer.bootstrap())
+    # WHEN CloudFormation makes the identity provider and the roles in this user's name, and takes them away
+    site = Site(cloud.endpoint, cloud.region, cloud.account, *maker.user)
+    stacks = Stacks(site, Checks(site))
+    rendered = ci_roles.roles(
+        spec.project, spec.stage, spec.region, who, template_of(spec), account=cloud.account
+    )
+    made = [stacks.create(each.stack, each.template, {}, {}) for each in (ci_roles.provider(), rendered)]
+    reasons = [event.reason for stack in made for event in stack.events if event.reason]
+    assert [stack.status for stack in made] == ["CREATE_COMPLETE"] * 2, reasons
+    for stack in reversed(made):
+        stacks.delete(stack)
+    # THEN nothing was denied, and the identity provider has stayed
+    assert [stack.status for stack in made] == ["DELETE_COMPLETE"] * 2
+    (provider,) = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    # AND the user's own calls make both, from nothing, and see that there is no more to do
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
+    list(let_in(deployer, spec, who))
+    assert [each.detail for each in let_in(deployer, spec, who)] == ["up to date"]
+    # AND may deploy nothing by itself
+    with pytest.raises(ClientError) as caught:
+        cloud.client("lambda", maker.user).get_function(FunctionName="sls-ml-breast-cancer-local-predict")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403, caught.value
 
 
 @pytest.fixture(scope="module")

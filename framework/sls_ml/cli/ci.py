@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from sls_ml import deploy as story
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, JsonOption, ProjectOption
 from sls_ml.cli.trusting import template_of
@@ -18,7 +17,7 @@ from sls_ml.codegen.workflow import StageRoles
 from sls_ml.errors import UsageError
 from sls_ml.provider.aws import ci_roles, deployer_policy
 from sls_ml.provider.aws.ci_roles import Pipeline
-from sls_ml.provider.base import Progress
+from sls_ml.provider.base import Deployer, Progress
 from sls_ml.spec import LOCAL_STAGE, Project, declared_stages, read
 
 app = typer.Typer(no_args_is_help=True, help="Let a CI system deploy.")
@@ -82,9 +81,8 @@ def github(
             output.say(f"sls-ml bootstrap --stage {name} --ci github:ORG/REPO")
 
 
-def let_in(spec: Project, who: Pipeline) -> Iterator[Progress]:
+def let_in(deployer: Deployer, spec: Project, who: Pipeline) -> Iterator[Progress]:
     """Make the roles that a repository's jobs take, and GitHub an identity provider where it is none yet."""
-    deployer = story.connect(spec)
     wanted = [] if deployer.trusts(ci_roles.GITHUB) else [ci_roles.provider()]
     wanted.append(
         ci_roles.roles(

@@ -71,7 +71,7 @@ def bootstrap(
     deployer = story.connect(spec)
     output.follow(deployer.bootstrap())
     if who is not None:
-        output.follow(let_in(spec, who))
+        output.follow(let_in(deployer, spec, who))
     output.document({"store": deployer.store})
     output.say(f"artifacts go to {deployer.store}")
 

@@ -122,6 +122,8 @@ class AwsDeployer:
     def apply(self, changes: Changes) -> Iterator[Progress]:
         """Carry changes out, keep the template for a rollback, and delete versions that are too old for one.
 
+        A stack without functions, as the one with the roles for CI, has no releases to go back to.
+
         Raises:
             ApplyError: A resource failed (the previous release is back), or the plan is out of date.
         """
@@ -129,7 +131,8 @@ class AwsDeployer:
         yield from self._stacks.execute(changes)
         if changes.token is not None:
             stack = self._require()
-            self._keep_template(stack)
+            if _functions(stack):
+                self._keep_template(stack)
             yield from self._forget(stack)
 
     def outputs(self) -> StackOutputs:
