@@ -26,9 +26,6 @@ from sls_ml.provider.base import Rendered
 GITHUB = "token.actions.githubusercontent.com"
 """Who signs the tokens of GitHub Actions."""
 
-PROVIDER_STACK = "sls-ml-github"
-"""The stack with GitHub as an identity provider: an account has one, whatever the region."""
-
 _AUDIENCE = "sts.amazonaws.com"
 _ASKED = re.compile(
     r"github:(?P<repository>[A-Za-z0-9-]+/[A-Za-z0-9._-]+)"
@@ -77,12 +74,7 @@ def role_name(project: str, stage: str, part: str, region: str) -> str:
     Two hyphens follow ``ci``, as in no name of a project's own: what its deployer may do to the roles of the
     stack, by the beginning of their names, it may not do to the role that it has itself.
     """
-    return names.fitted(f"{stack_name(project, stage)}-{part}-{region}", names.ROLE_NAME_LENGTH)
-
-
-def stack_name(project: str, stage: str) -> str:
-    """Name of the stack with the CI roles of one stage."""
-    return names.fitted(f"sls-ml-ci--{project}-{stage}", names.STACK_NAME_LENGTH)
+    return names.fitted(f"{names.ci_stack_name(project, stage)}-{part}-{region}", names.ROLE_NAME_LENGTH)
 
 
 def provider() -> Rendered:
@@ -97,7 +89,7 @@ def provider() -> Rendered:
         "Description": "sls-ml: GitHub Actions as an identity provider",
         "Resources": {"GitHub": body},
     }
-    return with_digest(PROVIDER_STACK, text(template))
+    return with_digest(names.ISSUER_STACK, text(template))
 
 
 def roles(
@@ -129,7 +121,7 @@ def roles(
         )
         resources |= dict(_policies(logical, name, documents))
         outputs[logical] = {"Description": f"Role to {part} with", "Value": attribute(logical, "Arn")}
-    stack = stack_name(project, stage)
+    stack = names.ci_stack_name(project, stage)
     body = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"sls-ml: CI roles of {project}, stage {stage}",

@@ -122,7 +122,7 @@ class AwsDeployer:
     def apply(self, changes: Changes) -> Iterator[Progress]:
         """Carry changes out, keep the template for a rollback, and delete versions that are too old for one.
 
-        A stack without functions, as the one with the roles for CI, has no releases to go back to.
+        The stacks that let CI in have no releases to go back to.
 
         Raises:
             ApplyError: A resource failed (the previous release is back), or the plan is out of date.
@@ -131,7 +131,7 @@ class AwsDeployer:
         yield from self._stacks.execute(changes)
         if changes.token is not None:
             stack = self._require()
-            if _functions(stack):
+            if not names.lets_ci_in(stack.name):
                 self._keep_template(stack)
             yield from self._forget(stack)
 

@@ -20,6 +20,11 @@ ALIAS = "live"
 MODELS = "SLS_ML_MODELS"
 """The environment variable that notes models and digests of a version, for lists of releases."""
 
+ISSUER_STACK = "sls-ml-github"
+"""The stack with GitHub as an identity provider: an account has one, whatever the region."""
+
+_CI = "sls-ml-ci--"
+
 DATA_BUCKET = "DataBucket"
 """Logical id of the stack's own bucket for the input and output of batch functions."""
 
@@ -57,6 +62,16 @@ def fitted(name: str, length: int) -> str:
 def stack_name(project: str, stage: str) -> str:
     """Name of the stack that holds one stage of a project."""
     return fitted(f"sls-ml-{project}-{stage}", STACK_NAME_LENGTH)
+
+
+def ci_stack_name(project: str, stage: str) -> str:
+    """Name of the stack with the CI roles of one stage; no project has two hyphens in its name."""
+    return fitted(f"{_CI}{project}-{stage}", STACK_NAME_LENGTH)
+
+
+def lets_ci_in(stack: str) -> bool:
+    """Whether a stack holds what lets CI in: the roles of a stage, or an identity provider."""
+    return stack.startswith(_CI) or stack == ISSUER_STACK
 
 
 def function_name(stack: str, function: str) -> str:
