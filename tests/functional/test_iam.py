@@ -28,7 +28,7 @@ from sls_ml.local.cloudformation.kind import Site
 from sls_ml.local.cloudformation.stacks import Stacks
 from sls_ml.provider import table
 from sls_ml.provider.aws import ci_roles
-from sls_ml.provider.aws.ci_roles import Pipeline
+from sls_ml.provider.aws.ci_pipelines import GITHUB, pipeline
 from sls_ml.provider.aws.deployer import AwsDeployer
 from sls_ml.provider.base import Target
 from sls_ml.spec import Project, read
@@ -208,7 +208,7 @@ def test_the_policies_are_enough_to_let_ci_deploy(cloud: Cloud) -> None:
     iam = cloud.client("iam", cloud.administrator)
     printed = _printed(cloud.sample, cloud.account, "bootstrap", "bootstrap_ci")
     maker = replace(cloud, user=_user(iam, "maker", printed))
-    spec, who = maker.spec(), Pipeline("acme/models", "environment:local")
+    spec, who = maker.spec(), pipeline("github:acme/models", "local")
     deployer = maker.deployer(spec)
     list(deployer.bootstrap())
     # WHEN CloudFormation makes the identity provider and the roles in this user's name, and takes them away
@@ -217,7 +217,9 @@ def test_the_policies_are_enough_to_let_ci_deploy(cloud: Cloud) -> None:
     rendered = ci_roles.roles(
         spec.project, spec.stage, spec.region, who, template_of(spec), account=cloud.account
     )
-    made = [stacks.create(each.stack, each.template, {}, {}) for each in (ci_roles.provider(), rendered)]
+    made = [
+        stacks.create(each.stack, each.template, {}, {}) for each in (ci_roles.provider(GITHUB), rendered)
+    ]
     reasons = [event.reason for stack in made for event in stack.events if event.reason]
     assert [stack.status for stack in made] == ["CREATE_COMPLETE"] * 2, reasons
     for stack in reversed(made):

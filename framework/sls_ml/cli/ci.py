@@ -1,4 +1,4 @@
-"""Commands and options for CI: the workflow that deploys, and the roles that it takes."""
+"""Commands for CI: the file that makes it deploy, and the roles that it takes."""
 
 from __future__ import annotations
 
@@ -12,38 +12,70 @@ import typer
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, JsonOption, ProjectOption
 from sls_ml.cli.trusting import template_of
-from sls_ml.codegen import workflow
-from sls_ml.codegen.workflow import StageRoles
+from sls_ml.codegen.ci import github as ci_github
+from sls_ml.codegen.ci import gitlab as ci_gitlab
+from sls_ml.codegen.ci.work import StageRoles, Work
 from sls_ml.errors import UsageError
 from sls_ml.provider.aws import ci_roles, deployer_policy
-from sls_ml.provider.aws.ci_roles import Pipeline
+from sls_ml.provider.aws.ci_pipelines import Pipeline
 from sls_ml.provider.base import Deployer, Progress
 from sls_ml.spec import LOCAL_STAGE, Project, declared_stages, read
 
 app = typer.Typer(no_args_is_help=True, help="Let a CI system deploy.")
 
-
-@app.callback()
-def _group() -> None:
-    """One command a CI system; a group of one would else be the command itself."""
+BranchOption = Annotated[str, typer.Option(help="The branch that is deployed.")]
+StagesOption = Annotated[
+    list[str] | None, typer.Option("--stage", "-s", help="Stages in their order; all without.")
+]
 
 
 @app.command()
 def github(
     *,
-    branch: Annotated[str, typer.Option(help="The branch that is deployed.")] = "main",
+    branch: BranchOption = "main",
     account: Annotated[
         str | None, typer.Option(help="Account of AWS; else the repository's variable AWS_ACCOUNT_ID.")
     ] = None,
-    stage: Annotated[
-        list[str] | None, typer.Option("--stage", "-s", help="Stages in their order; all without.")
-    ] = None,
+    stage: StagesOption = None,
     project: ProjectOption = HERE,
     json: JsonOption = False,
 ) -> None:
     """Write a workflow for GitHub Actions: plans for pull requests, deploys from one branch."""
-    output = Output.open(as_json=json)
-    names = stage or [name for name in declared_stages(project) if name != LOCAL_STAGE]
+    specs = _specs(project, stage)
+    file = _repository(specs[0].folder) / ".github" / "workflows" / f"sls-ml-{specs[0].project}.yml"
+    work = _work(specs, file, branch, account or "${{ vars.AWS_ACCOUNT_ID }}")
+    _write(file, ci_github.written(work), specs, "github:ORG/REPO", as_json=json)
+
+
+@app.command()
+def gitlab(
+    *,
+    branch: BranchOption = "main",
+    account: Annotated[
+        str | None, typer.Option(help="Account of AWS; else the project's variable AWS_ACCOUNT_ID.")
+    ] = None,
+    file: Annotated[
+        Path,
+        typer.Option(help="Where to write, from the repository's top: a pipeline of yours may include it."),
+    ] = Path(".gitlab-ci.yml"),
+    stage: StagesOption = None,
+    project: ProjectOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Write a pipeline for GitLab CI: plans for merge requests, deploys from one branch."""
+    specs = _specs(project, stage)
+    whole = _repository(specs[0].folder) / file
+    work = _work(specs, whole, branch, account or "$AWS_ACCOUNT_ID")
+    _write(whole, ci_gitlab.written(work), specs, f"gitlab:GROUP/PROJECT@{branch}", as_json=json)
+
+
+def _specs(project: Path, stages: list[str] | None) -> list[Project]:
+    """The stages that CI deploys.
+
+    Raises:
+        UsageError: The embedded cloud is among them, or nothing else is there.
+    """
+    names = stages or [name for name in declared_stages(project) if name != LOCAL_STAGE]
     if not names or LOCAL_STAGE in names:
         raise UsageError(
             "the embedded cloud is no stage to deploy to from CI",
@@ -51,17 +83,28 @@ def github(
             where=f"the stage {LOCAL_STAGE}",
             mend="name other stages, as in --stage dev, or declare them in the spec's `stages`",
         )
-    specs = [read(project, name) for name in names]
-    top = _repository(specs[0].folder)
-    folder = specs[0].folder.relative_to(top).as_posix()
-    file = top / ".github" / "workflows" / f"sls-ml-{specs[0].project}.yml"
-    text = workflow.github(
-        f"sls-ml-{specs[0].project}",
-        folder,
-        branch,
-        _watched(specs[0], top, file),
-        [_roles(spec, account or "${{ vars.AWS_ACCOUNT_ID }}") for spec in specs],
+    return [read(project, name) for name in names]
+
+
+def _work(specs: list[Project], file: Path, branch: str, account: str) -> Work:
+    first = specs[0]
+    top = _repository(first.folder)
+    return Work(
+        name=f"sls-ml-{first.project}",
+        folder=first.folder.relative_to(top).as_posix(),
+        branch=branch,
+        watched=_watched(first, top, file),
+        stages=[_roles(spec, account) for spec in specs],
     )
+
+
+def _write(file: Path, text: str, specs: list[Project], who: str, *, as_json: bool) -> None:
+    """Write a CI file once, and say what else there is to do.
+
+    Raises:
+        UsageError: It is there, and has been changed.
+    """
+    output = Output.open(as_json=as_json)
     written = not file.exists()
     if written:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -73,17 +116,17 @@ def github(
             where=str(file),
             mend="move it away to have it written again, then compare the two",
         )
-    output.document({"workflow": str(file), "written": written, "stages": names})
+    output.document({"workflow": str(file), "written": written, "stages": [spec.stage for spec in specs]})
     output.say(f"{file}: {'written' if written else 'there already'}")
     if written:
         output.say("\nthen, once for each stage and by somebody who may make roles:")
-        for name in names:
-            output.say(f"sls-ml bootstrap --stage {name} --ci github:ORG/REPO")
+        for spec in specs:
+            output.say(f"sls-ml bootstrap --stage {spec.stage} --ci {who}")
 
 
 def let_in(deployer: Deployer, spec: Project, who: Pipeline) -> Iterator[Progress]:
-    """Make the roles that a repository's jobs take, and GitHub an identity provider where it is none yet."""
-    wanted = [] if deployer.trusts(ci_roles.GITHUB) else [ci_roles.provider()]
+    """Make the roles that a repository's jobs take, and its CI system an identity provider if need be."""
+    wanted = [] if deployer.trusts(who.issuer.host) else [ci_roles.provider(who.issuer)]
     wanted.append(
         ci_roles.roles(
             spec.project, spec.stage, spec.region, who, template_of(spec), account=deployer.account

@@ -33,7 +33,7 @@ from sls_ml.intent.model import (
     WriteLogs,
     WriteObjects,
 )
-from sls_ml.provider.aws.ci_roles import pipeline
+from sls_ml.provider.aws.ci_pipelines import pipeline
 from sls_ml.provider.base import Deployer, StackOutputs
 from sls_ml.spec import LOCAL_STAGE, Project, read
 from sls_ml.spec.model import Http
@@ -56,7 +56,8 @@ def bootstrap(
         str | None,
         typer.Option(
             help="Also make the roles that a repository's jobs take for this stage: github:org/repo, with "
-            "@branch or @environment:name; else the environment of the stage's name.",
+            "@branch or @environment:name, else the environment of the stage's name; or "
+            "gitlab:group/project, with @branch, else main.",
             show_default=False,
         ),
     ] = None,

@@ -18,6 +18,7 @@ from sls_ml.errors import UnsupportedError, UsageError
 from sls_ml.intent.model import Deployment
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import ci_roles, deployer_policy, render, role_policies
+from sls_ml.provider.aws.ci_pipelines import Pipeline, pipeline
 from sls_ml.provider.aws.deployer_policy import Document
 from sls_ml.provider.base import Rendered
 from sls_ml.spec import Project, read
@@ -33,6 +34,9 @@ def iam(
     account: Annotated[
         str | None, typer.Option(help="Hold the deployer's policy to this account: twelve digits.")
     ] = None,
+    ci: Annotated[
+        str, typer.Option(help="Whom `bootstrap --ci` lets in, as it is said there.", show_default=False)
+    ] = "github:org/repo",
     project: ProjectOption = HERE,
     stage: StageOption = None,
     json: JsonOption = False,
@@ -46,6 +50,7 @@ def iam(
             mend="give its twelve digits: --account 123456789012",
         )
     spec = read(project, stage)
+    who = pipeline(ci, spec.stage)
     deployment = _decided(spec)
     rendered = _rendered(deployment)
     wanted = _Permissions(deployment, rendered, account)
@@ -62,7 +67,7 @@ def iam(
     if deployer or both:
         document["deployer"] = [_described(each) for each in wanted.deploy()]
         document["bootstrap"] = [_described(each) for each in wanted.set_up()]
-        document["bootstrap_ci"] = [_described(each) for each in wanted.let_in()]
+        document["bootstrap_ci"] = [_described(each) for each in wanted.let_in(who)]
     output.document(document)
     if not json:
         _show(output, document)
@@ -134,12 +139,13 @@ class _Permissions:
         """The policy of whoever sets the account and region up."""
         return deployer_policy.set_up(region=self._deployment.region, account=self._account)
 
-    def let_in(self) -> tuple[Document, ...]:
+    def let_in(self, who: Pipeline) -> tuple[Document, ...]:
         """The policies of whoever makes the roles for CI, besides that of ``set_up``."""
         return ci_roles.makers(
             self._deployment.project,
             self._deployment.stage,
             self._deployment.region,
+            who,
             self._rendered,
             self._account,
         )

@@ -15,6 +15,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from sls_ml.intent.model import Deployment
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import ci_roles, deployer_policy, names, render, role_policies
+from sls_ml.provider.aws.ci_pipelines import GITHUB, pipeline
 from sls_ml.provider.aws.deployer_policy import Document
 from sls_ml.spec.model import Aws
 
@@ -49,7 +50,7 @@ def _text(documents: tuple[Document, ...]) -> str:
 
 def _rendered_types() -> list[str]:
     templates = [json.loads(file.read_text()) for file in GOLDEN.glob("*.json")]
-    templates.append(json.loads(ci_roles.provider().template))
+    templates.append(json.loads(ci_roles.provider(GITHUB).template))
     return sorted({each["Type"] for template in templates for each in template["Resources"].values()})
 
 
@@ -81,12 +82,33 @@ def test_golden_policies_of_bootstrap_for_ci(case: Case, golden: Callable[[str, 
     name, deployment, packages = case
     rendered = render(deployment, packages)
     documents = ci_roles.makers(
-        deployment.project, deployment.stage, deployment.region, rendered, account=ACCOUNT
+        deployment.project,
+        deployment.stage,
+        deployment.region,
+        pipeline("github:org/repo", deployment.stage),
+        rendered,
+        account=ACCOUNT,
     )
     # THEN who makes the roles may do so much
     assert all(document.characters <= deployer_policy.POLICY_CHARACTERS for document in documents)
     if name in ("http", "long-names"):
         golden(f"iam/ci-{name}.json", _text(documents))
+
+
+def test_the_policy_for_an_issuer_names_it(case: Case) -> None:
+    # GIVEN a stage that a GitLab of one's own deploys
+    _, deployment, packages = case
+    who = pipeline("gitlab:https://git.example.org/a/b", deployment.stage)
+    rendered = render(deployment, packages)
+    first, *_ = ci_roles.makers(
+        deployment.project, deployment.stage, deployment.region, who, rendered, account=ACCOUNT
+    )
+    # THEN who makes it an identity provider may make just this one
+    assert first.name == "sls-ml-bootstrap-gitlab--git-example-org"
+    (statement,) = (
+        each for each in first.policy["Statement"] if "iam:CreateOpenIDConnectProvider" in each["Action"]
+    )
+    assert statement["Resource"] == f"arn:aws:iam::{ACCOUNT}:oidc-provider/git.example.org"
 
 
 def test_every_rule_is_used_and_every_type_has_one() -> None:

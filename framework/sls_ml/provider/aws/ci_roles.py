@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from sls_ml.errors import UsageError
 from sls_ml.provider.aws import deployer_policy, iam, names
+from sls_ml.provider.aws.ci_pipelines import Issuer, Pipeline
 from sls_ml.provider.aws.cloudformation import (
     ACCOUNT,
     PARTITION,
@@ -23,49 +21,7 @@ from sls_ml.provider.aws.cloudformation import (
 from sls_ml.provider.aws.render import with_digest
 from sls_ml.provider.base import Rendered
 
-GITHUB = "token.actions.githubusercontent.com"
-"""Who signs the tokens of GitHub Actions."""
-
 _AUDIENCE = "sts.amazonaws.com"
-_ASKED = re.compile(
-    r"github:(?P<repository>[A-Za-z0-9-]+/[A-Za-z0-9._-]+)"
-    r"(?:@(?:environment:(?P<environment>[A-Za-z0-9._ -]+)|(?P<branch>[A-Za-z0-9._/-]+)))?"
-)
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """Whose jobs may deploy.
-
-    Attributes:
-        repository: ``org/repo``.
-        place: What must be true of a job, as GitHub's tokens say it: ``environment:prod``, or
-            ``ref:refs/heads/main``.
-    """
-
-    repository: str
-    place: str
-
-
-def pipeline(asked: str, stage: str) -> Pipeline:
-    """Read ``github:org/repo``, with ``@branch`` or ``@environment:name``; else the stage's environment.
-
-    Raises:
-        UsageError: It is none of these.
-    """
-    match = _ASKED.fullmatch(asked)
-    if match is None:
-        raise UsageError(
-            f"{asked} names no repository",
-            code="ci-unknown",
-            mend="say github:org/repo, github:org/repo@branch or github:org/repo@environment:name",
-        )
-    place = (
-        f"ref:refs/heads/{match['branch']}"
-        if match["branch"]
-        else f"environment:{match['environment'] or stage}"
-    )
-    return Pipeline(match["repository"], place)
 
 
 def role_name(project: str, stage: str, part: str, region: str) -> str:
@@ -77,19 +33,19 @@ def role_name(project: str, stage: str, part: str, region: str) -> str:
     return names.fitted(f"{names.ci_stack_name(project, stage)}-{part}-{region}", names.ROLE_NAME_LENGTH)
 
 
-def provider() -> Rendered:
-    """GitHub as an identity provider of the account. It stays when the stack goes: others may rely on it."""
+def provider(issuer: Issuer) -> Rendered:
+    """An identity provider of the account. It stays when the stack goes: others may rely on it."""
     body = resource(
         "AWS::IAM::OIDCProvider",
-        {"ClientIdList": [_AUDIENCE], "Url": f"https://{GITHUB}"},
+        {"ClientIdList": [_AUDIENCE], "Url": f"https://{issuer.host}"},
         keep=True,
     )
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "sls-ml: GitHub Actions as an identity provider",
-        "Resources": {"GitHub": body},
+        "Description": f"sls-ml: {issuer.name} as an identity provider",
+        "Resources": {"Issuer": body},
     }
-    return with_digest(names.ISSUER_STACK, text(template))
+    return with_digest(issuer.stack, text(template))
 
 
 def roles(
@@ -106,20 +62,20 @@ def roles(
         account: The account, twelve digits; None for policies that fit any account.
     """
     template = json.loads(deployed.template)
-    scope = {"stack": deployed.stack, "region": region, "account": account}
     parts = {
-        "deploy": (f"repo:{who.repository}:{who.place}", deployer_policy.deploy(template, **scope)),
-        "plan": (f"repo:{who.repository}:pull_request", deployer_policy.plan(template, **scope)),
+        "deploy": (who.deploys, deployer_policy.deploy),
+        "plan": (who.plans, deployer_policy.plan),
     }
     resources: dict[str, Resource] = {}
     outputs: dict[str, Any] = {}
-    for part, (subject, documents) in parts.items():
+    for part, (subject, policies) in parts.items():
         logical = f"{part.capitalize()}Role"
         name = role_name(project, stage, part, region)
-        resources[logical] = _role(
-            name, subject, f"{part.capitalize()}s {deployed.stack} for {who.repository}"
+        description = f"{part.capitalize()}s {deployed.stack} for {who.repository}"
+        resources[logical] = _role(name, who.issuer, subject, description)
+        resources |= dict(
+            _policies(logical, name, policies(template, stack=deployed.stack, region=region, account=account))
         )
-        resources |= dict(_policies(logical, name, documents))
         outputs[logical] = {"Description": f"Role to {part} with", "Value": attribute(logical, "Arn")}
     stack = names.ci_stack_name(project, stage)
     body = {
@@ -133,7 +89,7 @@ def roles(
 
 
 def makers(
-    project: str, stage: str, region: str, deployed: Rendered, account: str | None
+    project: str, stage: str, region: str, who: Pipeline, deployed: Rendered, account: str | None
 ) -> tuple[deployer_policy.Document, ...]:
     """The policies of whoever makes the roles of a stage, besides that for `sls-ml bootstrap`.
 
@@ -141,11 +97,11 @@ def makers(
         project: The project.
         stage: The stage.
         region: Its region.
+        who: Whose jobs take the roles.
         deployed: The stack that the roles deploy and plan.
         account: Twelve digits; None for policies that fit any account.
     """
-    anyone = Pipeline("org/repo", f"environment:{stage}")
-    made = (provider(), roles(project, stage, region, anyone, deployed, account))
+    made = (provider(who.issuer), roles(project, stage, region, who, deployed, account))
     return tuple(
         document
         for rendered in made
@@ -158,11 +114,13 @@ def makers(
     )
 
 
-def _role(name: str, subject: str, description: str) -> Resource:
-    condition = {"StringEquals": {f"{GITHUB}:aud": _AUDIENCE, f"{GITHUB}:sub": subject}}
+def _role(name: str, issuer: Issuer, subject: str, description: str) -> Resource:
+    condition: dict[str, dict[str, str]] = {"StringEquals": {f"{issuer.host}:aud": _AUDIENCE}}
+    operator = "StringLike" if subject.endswith("*") else "StringEquals"
+    condition.setdefault(operator, {})[f"{issuer.host}:sub"] = subject
     statement: Mapping[str, Any] = {
         "Effect": "Allow",
-        "Principal": {"Federated": sub(f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{GITHUB}")},
+        "Principal": {"Federated": sub(f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{issuer.host}")},
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": condition,
     }

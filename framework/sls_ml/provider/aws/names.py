@@ -20,8 +20,8 @@ ALIAS = "live"
 MODELS = "SLS_ML_MODELS"
 """The environment variable that notes models and digests of a version, for lists of releases."""
 
-ISSUER_STACK = "sls-ml-github"
-"""The stack with GitHub as an identity provider: an account has one, whatever the region."""
+ISSUER_STACKS = {"github": "sls-ml-github", "gitlab": "sls-ml-gitlab"}
+"""Stacks with a CI system as an identity provider, by the system."""
 
 _CI = "sls-ml-ci--"
 
@@ -69,9 +69,15 @@ def ci_stack_name(project: str, stage: str) -> str:
     return fitted(f"{_CI}{project}-{stage}", STACK_NAME_LENGTH)
 
 
+def own_issuer_stack(system: str, host: str) -> str:
+    """Name of the stack with a CI system of one's own as an identity provider."""
+    return fitted(f"{ISSUER_STACKS[system]}--{host.replace('.', '-')}", STACK_NAME_LENGTH)
+
+
 def lets_ci_in(stack: str) -> bool:
     """Whether a stack holds what lets CI in: the roles of a stage, or an identity provider."""
-    return stack.startswith(_CI) or stack == ISSUER_STACK
+    issuers = ISSUER_STACKS.values()
+    return stack in issuers or stack.startswith((_CI, *(f"{issuer}--" for issuer in issuers)))
 
 
 def function_name(stack: str, function: str) -> str:

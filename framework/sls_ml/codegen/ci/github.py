@@ -1,14 +1,13 @@
-"""Fills the workflow of a CI system: plans for pull requests, deploys from one branch, stage after stage."""
+"""The workflow for GitHub Actions."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
 import sls_ml
+from sls_ml.codegen.ci.work import Work
 
 _CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 _PYTHON = "actions/setup-python@e797f83bcb11b83ae66e0230d6156d7c80228e7c # v6.0.0"
@@ -45,48 +44,30 @@ $setup      - uses: $credentials
 """
 
 
-@dataclass(frozen=True)
-class StageRoles:
-    """A stage with its region and the ARNs of the roles that plan and deploy it."""
-
-    stage: str
-    region: str
-    plan_role: str
-    deploy_role: str
-
-
-def github(name: str, folder: str, branch: str, watched: Sequence[str], stages: Sequence[StageRoles]) -> str:
-    """A workflow of GitHub Actions.
-
-    Args:
-        name: Its name.
-        folder: The folder of sls-ml.yaml, relative to the repository's top.
-        branch: The branch that is deployed.
-        watched: The paths whose changes matter.
-        stages: What is deployed, in this order: each after the one before went well.
-    """
+def written(work: Work) -> str:
+    """A workflow of GitHub Actions."""
     plans, deploys = [], []
-    for position, each in enumerate(stages):
+    for position, each in enumerate(work.stages):
         plans.append(f'          - {{stage: {each.stage}, region: {each.region}, role: "{each.plan_role}"}}')
-        needs = f"    needs: deploy-{stages[position - 1].stage}\n" if position else ""
+        needs = f"    needs: deploy-{work.stages[position - 1].stage}\n" if position else ""
         deploys.append(
             Template(_DEPLOY).substitute(
-                name=name,
+                name=work.name,
                 stage=each.stage,
                 needs=needs,
                 region=each.region,
                 role=each.deploy_role,
                 setup=_SETUP,
                 credentials=_CREDENTIALS,
-                folder=folder,
+                folder=work.folder,
             )
         )
-    text = (files("sls_ml.codegen") / "github.yml").read_text("utf-8")
+    text = (files("sls_ml.codegen.ci") / "github.yml").read_text("utf-8")
     return Template(text).substitute(
-        name=name,
-        folder=folder,
-        branch=branch,
-        paths=json.dumps(list(watched)),
+        name=work.name,
+        folder=work.folder,
+        branch=work.branch,
+        paths=json.dumps(list(work.watched)),
         plans="\n".join(plans),
         setup=_SETUP.rstrip("\n"),
         credentials=_CREDENTIALS,
