@@ -2,6 +2,7 @@
 
 python benchmarks/sweep.py            all; writes the page; fails if one answers wrong
 python benchmarks/sweep.py SVC Ridge  these only, printed
+python benchmarks/sweep.py all        all that this version of scikit-learn has, printed
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def main(names: Sequence[str]) -> int:
     """Run the trials; 1 if one answered wrong or failed without a reason, else 0."""
     outcomes = []
     for recipe in RECIPES:
-        if not names or recipe.estimator in names:
+        if recipe.estimator in CLASSES and (not names or names == ["all"] or recipe.estimator in names):
             outcome = attempt(recipe)
             outcomes.append(outcome)
             sys.stdout.write(f"{outcome.status:8} {recipe.estimator} [{_label(outcome)}] {outcome.why}\n")
@@ -124,5 +125,5 @@ def _listed(counts: Counter[str]) -> str:
 
 
 if __name__ == "__main__":
-    assert set(CLASSES) == {recipe.estimator for recipe in RECIPES}, "an estimator has no recipe, or no class"
+    assert set(CLASSES) <= {recipe.estimator for recipe in RECIPES}, "an estimator has no recipe"
     sys.exit(main(sys.argv[1:]))

@@ -109,14 +109,15 @@ class Original:
         return True
 
     def excuses(self, frame: pd.DataFrame, key: str, got: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Tell for each row whether an answer other than the model's is as right: ties of neighbours."""
+        """Tell for each row whether an answer other than the model's is as right: a tie, or rounding."""
         import numpy as np
 
-        from sls_ml.artifact import ties
+        from sls_ml.artifact import rounding, ties
 
         if isinstance(self.model, GraphModel):
             return np.zeros(len(frame), dtype=bool)
-        return ties.excused(self.model, self.sample.native(frame), key, got, self.classes)
+        tied = ties.excused(self.model, self.sample.native(frame), key, got, self.classes)
+        return tied | rounding.excused(self.model, frame, key, got, self.answers)
 
     def accepted(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Give those of the rows that the model answers."""

@@ -1,8 +1,8 @@
 """Excuse a neighbour model whose nearest neighbours are tied: which of them counts is nobody's promise.
 
 scikit-learn takes the one that its search met first, an ONNX graph the one that stands first. A row is
-excused only if exact arithmetic proves that the distances are equal, or closer than double precision can
-tell apart, and a choice among the tied can give the answer.
+excused only if exact arithmetic proves that the distances are equal, or closer than the original's own
+search can tell apart, and a choice among the tied can give the answer.
 """
 
 from __future__ import annotations
@@ -110,10 +110,15 @@ def _tie(model: Any, row: Array) -> _Tie | None:
 
     points = model._fit_X
     known = np.asarray(points.toarray() if hasattr(points, "toarray") else points, dtype=float)
-    distances = pairwise_distances(known, row[None, :], metric=model.effective_metric_).ravel()
+    if model.effective_metric_ == "euclidean":
+        distances = np.sqrt(((known - row) ** 2).sum(axis=1))
+    else:
+        distances = pairwise_distances(known, row[None, :], metric=model.effective_metric_).ravel()
     last = np.sort(distances)[model.n_neighbors - 1]
-    near = np.flatnonzero(np.abs(distances - last) <= _NEAR * (1.0 + last))
-    sure = np.flatnonzero(distances < last - _NEAR * (1.0 + last))
+    lost = _lost(model, known, row)
+    window = _NEAR * (1.0 + last) + np.sqrt(last * last + 2.0 * lost) - last
+    near = np.flatnonzero(np.abs(distances - last) <= window)
+    sure = np.flatnonzero(distances < last - window)
     measure = _DISTANCES[model.effective_metric_]
     here = [Fraction(value) for value in row.tolist()]
     exact = {
@@ -122,7 +127,7 @@ def _tie(model: Any, row: Array) -> _Tie | None:
     }
     edge = sorted(exact.values())[model.n_neighbors - len(sure) - 1]
     # What rounding can do to two sums of as many squares, relatively.
-    blur = edge * Fraction(known.shape[1] + 2, 2**52)
+    blur = edge * Fraction(known.shape[1] + 2, 2**52) + 2 * Fraction(lost)
     sure = np.append(sure, [at for at, value in exact.items() if value < edge - blur]).astype(int)
     tied = np.asarray([at for at, value in exact.items() if abs(value - edge) <= blur])
     seats = model.n_neighbors - len(sure)
@@ -133,6 +138,18 @@ def _tie(model: Any, row: Array) -> _Tie | None:
             return None
         return _Tie(sure, tied, seats, 1.0 / distances[sure], float(1.0 / last))
     return _Tie(sure, tied, seats, np.ones(len(sure)), 1.0)
+
+
+def _lost(model: Any, known: Array, row: Array) -> float:
+    """What scikit-learn's search by brute force may lose of a squared distance; its trees lose nothing.
+
+    It adds the squares of both rows, and takes twice their product away: that many roundings of numbers as
+    large as the squares.
+    """
+    if model._fit_method != "brute" or model.effective_metric_ not in ("euclidean", "sqeuclidean"):
+        return 0.0
+    largest = float((known**2).sum(axis=1).max() + (row**2).sum())
+    return float((known.shape[1] + 2) * 2.0**-53 * largest)
 
 
 class _Label:

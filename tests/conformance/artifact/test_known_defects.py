@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     ExtraTreesRegressor,
     GradientBoostingClassifier,
@@ -19,10 +20,11 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     OneHotEncoder,
@@ -191,3 +193,33 @@ def expected(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
     if not hasattr(model, "predict_proba"):
         return {"value": model.predict(rows)}
     return {"probability": model.predict_proba(rows), "label": model.predict(rows)}
+
+
+SURE: dict[str, Any] = {
+    "logistic regression": LogisticRegression(C=1000.0),
+    "stochastic descent": SGDClassifier(loss="log_loss", random_state=0),
+    "neural network": MLPClassifier((4,), max_iter=400, random_state=0),
+    "discriminants": LinearDiscriminantAnalysis(),
+    "boosting": GradientBoostingClassifier(learning_rate=1.0, n_estimators=60),
+    "boosting by histograms": HistGradientBoostingClassifier(learning_rate=1.0, max_iter=60),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("case", SURE)
+def test_small_probabilities_are_kept(case: str) -> None:
+    # GIVEN a classifier that is all but sure of rows far from the border
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(200, 3))
+    model = SURE[case].fit(rows, rows[:, 0] > 0)
+    far = np.asarray([[sign * size, 0.1, -0.2] for size in (1, 2, 5, 20) for sign in (1, -1)])
+    wanted = model.predict_proba(far)
+    assert wanted.min() < 1e-5
+
+    # WHEN it is converted
+    artifact = build(model, rows, name="m")
+
+    # THEN no engine's probabilities lose more than the last digit of 1
+    for engine in artifact.manifest["engines"]:
+        found = np.asarray(artifact.predict(far, engine=engine)["probability"])
+        np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=2.0**-52, err_msg=engine)

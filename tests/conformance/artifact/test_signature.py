@@ -12,7 +12,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from sls_ml.artifact import build
 from sls_ml.errors import ModelError
@@ -49,6 +50,33 @@ def test_a_forest_takes_what_fits_into_float32(numbers: Matrix) -> None:
     found = inputs(build(model, numbers, name="m"))
     # THEN the range is that of float32
     assert found["x0"]["range"] == [-FLOAT32_MAX, FLOAT32_MAX]
+
+
+def test_a_step_that_makes_nothing_of_the_largest_numbers_hides_no_range(numbers: Matrix) -> None:
+    # GIVEN a tree behind splines that go on: of 1e300 they make NaN, which the tree takes, of 3e38 infinity
+    model = make_pipeline(
+        SplineTransformer(n_knots=4, degree=2, extrapolation="continue"),
+        DecisionTreeClassifier(max_depth=3, random_state=0),
+    ).fit(numbers, numbers[:, 0] > 0)
+    row = numbers[:1].copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        row[0, 0] = 1e300
+        assert model.predict(row).shape == (1,)
+        row[0, 0] = 3e38
+        with pytest.raises(ValueError, match="too large"):
+            model.predict(row)
+    # WHEN its signature is found
+    artifact = build(model, numbers, name="m")
+    # THEN the range ends before the number that the model raises on, and takes one that it answers
+    low, high = inputs(artifact)["x0"]["range"]
+    assert -1e38 < low < -1e9
+    assert 1e9 < high < 1e38
+    row[0, 0] = high
+    assert artifact.predict(row)["label"] == model.predict(row).tolist()
+    row[0, 0] = 3e38
+    with pytest.raises(ModelError, match="outside"):
+        artifact.predict(row)
 
 
 def test_a_model_that_raises_below_a_bound_gets_that_range(numbers: Matrix) -> None:

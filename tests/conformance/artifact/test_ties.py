@@ -33,10 +33,23 @@ def test_either_of_two_tied_neighbours_is_right(metric: str) -> None:
 
 def test_a_near_tie_is_none() -> None:
     # GIVEN a row that is nearer to one of the two by more than rounding can do
-    model = KNeighborsClassifier(3).fit(KNOWN, CLASSES)
+    model = KNeighborsClassifier(3, algorithm="kd_tree").fit(KNOWN, CLASSES)
     # WHEN the graph took the other
     # THEN it is wrong: the squares, 4 - 2**-49 and 4 + 2**-49, are further apart than 4 * 3 / 2**52
     assert not excused(model, 1.0 + 2.0**-51, "probability", [1 / 3, 1 / 3, 1 / 3])
+
+
+def test_what_a_search_by_brute_force_loses_is_a_tie() -> None:
+    # GIVEN far from zero a row that is nearer to one of two by less than products of numbers so large keep
+    model = KNeighborsClassifier(3, algorithm="brute").fit(KNOWN + 1e6, CLASSES)
+    # WHEN the graph took the other
+    # THEN it is excused, and what no choice gives is not
+    row = 1e6 + 1.0 + 1e-7
+    assert excused(model, row, "probability", [1 / 3, 1 / 3, 1 / 3])
+    assert not excused(model, row, "probability", [2 / 3, 1 / 3, 0.0])
+    # AND a search by trees, which takes differences, loses nothing
+    exact = KNeighborsClassifier(3, algorithm="kd_tree").fit(KNOWN + 1e6, CLASSES)
+    assert not excused(exact, row, "probability", [1 / 3, 1 / 3, 1 / 3])
 
 
 @pytest.mark.parametrize("columns", [1, 3, 30])

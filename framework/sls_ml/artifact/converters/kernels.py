@@ -20,12 +20,46 @@ KERNELS = frozenset({"linear", "poly", "polynomial", "rbf", "sigmoid"})
 
 Array = npt.NDArray[Any]
 
+_EXPONENT = 1e-9
+"""How far the exponent of a support vector machine's kernel may be off."""
+
 
 def squared_distances(graph: Graph, x: Tensor, points: Array) -> Tensor:
-    """Squared euclidean distances from each row to each point, ``[N, points]``."""
+    """Squared euclidean distances from each row to each point, ``[N, points]``.
+
+    Added in scikit-learn's order: for rows far from zero the digits that are lost are then the same.
+    """
     own = graph.total(x * x)
     others = graph.constant((points**2).sum(axis=1).reshape(1, -1))
-    return graph.op("Max", own + others - (x @ points.T) * 2.0, 0.0, width=len(points))
+    return graph.op("Max", (x @ points.T) * -2.0 + own + others, 0.0, width=len(points))
+
+
+def summed_squares(x: Tensor, points: Array) -> Tensor:
+    """Squared euclidean distances, without loss of digits for rows that nearly meet, ``[N, points]``."""
+    total: Tensor | None = None
+    for column, values in zip(x.split(), points.T, strict=True):
+        apart = column - values.reshape(1, -1)
+        squares = apart * apart
+        total = squares if total is None else total + squares
+    assert total is not None  # noqa: S101 - a table has a column
+    total.width = len(points)
+    return total
+
+
+def _apart(graph: Graph, x: Tensor, points: Array, gamma: float) -> Tensor:
+    """Squared distances as libsvm has them, which adds squares of differences, ``[N, points]``.
+
+    A product of matrices is faster. It loses digits where rows are far from zero, less where they are first
+    moved so that zero is amid the points: it is taken if `gamma` makes no error of that.
+    """
+    kept = _EXPONENT / (gamma * 2.0**-50)
+    if (points**2).sum(axis=1).max() <= kept:
+        return squared_distances(graph, x, points)
+    centre = points.mean(axis=0, keepdims=True)
+    moved = points - centre
+    if (moved**2).sum(axis=1).max() <= kept:
+        return squared_distances(graph, x - centre, moved)
+    return summed_squares(x, points)
 
 
 def kernel(
@@ -49,9 +83,10 @@ def dense(values: Any) -> Array:
 
 
 def _to_support(model: Any, x: Tensor, graph: Graph) -> Tensor:
-    return kernel(
-        graph, x, dense(model.support_vectors_), model.kernel, model._gamma, model.degree, model.coef0
-    )
+    vectors = dense(model.support_vectors_)
+    if model.kernel == "rbf":
+        return graph.op("Exp", _apart(graph, x, vectors, model._gamma) * -model._gamma)
+    return kernel(graph, x, vectors, model.kernel, model._gamma, model.degree, model.coef0)
 
 
 @converter(SVR, NuSVR)

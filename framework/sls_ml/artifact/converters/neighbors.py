@@ -15,7 +15,7 @@ from sklearn.neighbors import (
 
 from sls_ml.artifact import several
 from sls_ml.artifact.converters.graph import Graph, Tensor
-from sls_ml.artifact.converters.kernels import dense, squared_distances
+from sls_ml.artifact.converters.kernels import dense, squared_distances, summed_squares
 from sls_ml.artifact.converters.labels import picked
 from sls_ml.artifact.converters.registry import converter
 
@@ -61,18 +61,6 @@ def _nearest(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
         "TopK", squares, np.asarray([k], dtype=np.int64), kinds=("float64", "int64"), width=k, largest=0
     )
     return graph.op("Sqrt", nearest), graph.op("GatherElements", candidates, order, axis=1, width=k)
-
-
-def summed_squares(x: Tensor, points: Array) -> Tensor:
-    """Squared euclidean distances, without loss of digits for rows that nearly meet, ``[N, points]``."""
-    total: Tensor | None = None
-    for column, values in zip(x.split(), points.T, strict=True):
-        apart = column - values.reshape(1, -1)
-        squares = apart * apart
-        total = squares if total is None else total + squares
-    assert total is not None  # noqa: S101 - a table has a column
-    total.width = len(points)
-    return total
 
 
 def _weights(model: Any, distances: Tensor, graph: Graph) -> Tensor | None:
