@@ -51,6 +51,7 @@ bench-coldstart: .venv/ready ## hold cold starts to their bars: docs/benchmarks.
 
 bench-warm: .venv/ready ## hold warm requests to their bars
 	$(BIN)/python benchmarks/warm.py
+	$(BIN)/python benchmarks/warm_forms.py
 
 bench-artifacts: .venv/ready ## hold sizes of artifacts, conversion and session start to their bars
 	$(BIN)/python benchmarks/artifacts.py

@@ -73,6 +73,23 @@ def main() -> int:
 
 def measure(folder: Path, engine: str, calls: int, memory_calls: int) -> dict[str, dict[str, Any]]:
     """Build one engine's package, and with ort_capi the usual function, and measure inside of each."""
+    ours, rows = prepared(folder, engine)
+    asked = {
+        "one": json.loads(event("/predict", json.dumps({"rows": rows[:1]}))),
+        "many": json.loads(event("/predict", json.dumps({"rows": rows}))),
+        "calls": calls,
+        "memory_calls": memory_calls if engine == "ort_capi" else 0,
+    }
+    found = {engine: inside(ours, asked)}
+    if engine == "ort_capi":
+        (address,) = (folder / "artifacts/model").iterdir()
+        usual = subjects.from_source(USUAL, folder / "unpacked", ours.runtime, address)
+        found["usual"] = inside(usual, asked | {"memory_calls": 0})
+    return found
+
+
+def prepared(folder: Path, engine: str) -> tuple[subjects.Subject, list[dict[str, Any]]]:
+    """The unpacked package of the logistic regression for an engine, and rows that it has not seen."""
     address = build(folder, "logistic", engine)
     built = sls_ml(folder, "package", "--stage", "local")["packages"]["predict"]
     runtime = managed_runtime.find(f"python{built['python']}")
@@ -88,17 +105,7 @@ def measure(folder: Path, engine: str, calls: int, memory_calls: int) -> dict[st
     )
     questions = Questions(load(str(address)), engine=engine, sample=folder / "sample.csv", seed=1)
     rows = [dict(questions.next().row) for _ in range(ROWS)]
-    asked = {
-        "one": json.loads(event("/predict", json.dumps({"rows": rows[:1]}))),
-        "many": json.loads(event("/predict", json.dumps({"rows": rows}))),
-        "calls": calls,
-        "memory_calls": memory_calls if engine == "ort_capi" else 0,
-    }
-    found = {engine: inside(ours, asked)}
-    if engine == "ort_capi":
-        usual = subjects.from_source(USUAL, unpacked, runtime, address)
-        found["usual"] = inside(usual, asked | {"memory_calls": 0})
-    return found
+    return ours, rows
 
 
 def inside(subject: subjects.Subject, asked: dict[str, Any]) -> dict[str, Any]:

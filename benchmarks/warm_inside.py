@@ -1,13 +1,17 @@
-"""Calls a generated handler in its own process; started by benchmarks/warm.py in an unpacked package.
+"""Calls a generated handler in its own process; started by warm.py and warm_forms.py in an unpacked package.
 
 Reads what to do as JSON from stdin, sends the handler's log to nowhere, and writes its findings to stderr.
 """
 
 from __future__ import annotations
 
+import binascii
+import csv
+import io
 import json
 import os
 import sys
+from array import array
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter_ns, process_time_ns
@@ -33,8 +37,11 @@ class Context:
 
 
 def main() -> None:
-    """Measure one row, many rows and memory."""
+    """Measure one row, many rows and memory, or many rows in each of the forms that are asked for."""
     asked = json.load(sys.stdin)
+    if "forms" in asked:
+        sys.stderr.write(json.dumps({"forms": forms(asked["forms"], asked["rows"], asked["calls"])}))
+        return
     one = times(asked["one"], asked["calls"], perf_counter_ns)
     # The processor's own clock costs too much for one row, and is what a busy machine disturbs least.
     many = times(asked["many"], max(BLOCKS * 5, asked["calls"] // 100), process_time_ns)
@@ -66,12 +73,61 @@ def times(event: dict[str, Any], calls: int, clock: Callable[[], int]) -> tuple[
     Of many blocks of calls the one counts that the machine disturbed least; in it, the medians.
     """
     engine = engine_alone(json.loads(event["body"])["rows"])
-    assert handler.handler(event, Context())["statusCode"] == 200
-    return min(_block(event, engine, calls // BLOCKS, clock) for _ in range(BLOCKS))
+    return _quietest(event, engine, PARSERS["json"], calls, clock)
+
+
+def forms(
+    asked: dict[str, dict[str, Any]], rows: list[dict[str, Any]], calls: int
+) -> dict[str, tuple[float, float, float, int]]:
+    """As `times` for each form, by the processor's clock, and the bytes of its body."""
+    engine = engine_alone(rows)
+    found = {}
+    for form, how in asked.items():
+        parse = PARSERS[how["parsed"]]
+        found[form] = (
+            *_quietest(how["event"], engine, parse, calls, process_time_ns),
+            len(how["event"]["body"]),
+        )
+    return found
+
+
+def _csv(body: str) -> Any:
+    lines = csv.reader(io.StringIO(body))
+    return next(lines), [list(map(float, line)) for line in lines]
+
+
+def _bytes(body: str) -> Any:
+    data = binascii.a2b_base64(body)
+    return array("d", data[len(data) % 8 :])
+
+
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "json": json.loads,
+    "lines": lambda body: list(map(json.loads, body.splitlines())),
+    "csv": _csv,
+    "bytes": _bytes,
+}
+"""What parsing a body takes the standard library alone."""
+
+
+def _quietest(
+    event: dict[str, Any],
+    engine: Callable[[], Any],
+    parse: Callable[[str], Any],
+    calls: int,
+    clock: Callable[[], int],
+) -> tuple[float, float, float]:
+    answer = handler.handler(event, Context())
+    assert answer["statusCode"] == 200, answer
+    return min(_block(event, engine, parse, calls // BLOCKS, clock) for _ in range(BLOCKS))
 
 
 def _block(
-    event: dict[str, Any], engine: Callable[[], Any], calls: int, clock: Callable[[], int]
+    event: dict[str, Any],
+    engine: Callable[[], Any],
+    parse: Callable[[str], Any],
+    calls: int,
+    clock: Callable[[], int],
 ) -> tuple[float, float, float]:
     body, context = event["body"], Context()
     whole, alone, parsing = [], [], []
@@ -81,7 +137,7 @@ def _block(
         answered = clock()
         engine()
         ran = clock()
-        json.loads(body)
+        parse(body)
         parsed = clock()
         whole.append(answered - begun)
         alone.append(ran - answered)

@@ -33,13 +33,15 @@ from sls_ml_runtime.serve import RAW, Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
-    from typing import Any
+    from typing import Any, TypeVar
 
     from sls_ml_runtime.artifact import Artifact
     from sls_ml_runtime.follow import Follower
     from sls_ml_runtime.model import Model
 
+    T = TypeVar("T")
     ObjectEvent = tuple[str, str, str, str | None, int]
 
 MB_PER_CPU = 1769
@@ -109,17 +111,22 @@ def boot(folder: str, hooks: ModuleType | None = None) -> Service:
     """
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
         config = json.load(file)
-    memory = int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
     size = sum(sum(model["files"].values()) for model in config["models"].values())
     try:
-        if memory and ALWAYS_FITS_MB * MB + size * MEMORY_PER_BYTE > memory * MB:
-            from sls_ml_runtime.memory import within
-
-            return within(memory, config["function"], lambda: _boot(folder, config, hooks))
-        return _boot(folder, config, hooks)
+        return _within_memory(config["function"], size, lambda: _boot(folder, config, hooks))
     except Exception as error:
         write_failed_init(config["project"], config["function"], error)
         raise
+
+
+def _within_memory(function: str, size: int, load: Callable[[], T]) -> T:
+    """What `load` gives; where models of so many bytes may be too large, within the function's memory."""
+    memory = int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
+    if not memory or ALWAYS_FITS_MB * MB + size * MEMORY_PER_BYTE <= memory * MB:
+        return load()
+    from sls_ml_runtime.memory import within
+
+    return within(memory, function, load)
 
 
 def _boot(folder: str, config: dict[str, Any], hooks: ModuleType | None) -> Service:
@@ -140,6 +147,10 @@ def _boot(folder: str, config: dict[str, Any], hooks: ModuleType | None) -> Serv
     service.warm()
     phases = {"open": opened - begun, "load": ready - opened, "first": perf_counter() - ready}
     service.init = {phase: round(seconds * 1000, 3) for phase, seconds in phases.items()}
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        from sls_ml_runtime.randomness import renew_when_restored
+
+        renew_when_restored()
     return service
 
 
@@ -149,7 +160,7 @@ def _follow(folder: str, config: dict[str, Any]) -> tuple[Follower | None, dict[
         return None, {}
     from sls_ml_runtime.follow import Follower
 
-    follower = Follower(config, folder, threads())
+    follower = Follower(config, folder, threads(), _within_memory)
     return follower, follower.first()
 
 

@@ -22,7 +22,7 @@ from time import time
 
 from sls_ml_runtime import engines
 from sls_ml_runtime.artifact import open_folder
-from sls_ml_runtime.errors import ArtifactRefused, StoreError
+from sls_ml_runtime.errors import ArtifactRefused, MemoryTooSmall, StoreError
 from sls_ml_runtime.fetch import fetch
 from sls_ml_runtime.metrics import write_failed_follow
 from sls_ml_runtime.model import Model
@@ -30,7 +30,7 @@ from sls_ml_runtime.s3 import Bucket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from sls_ml_runtime.serve import Service
@@ -88,12 +88,20 @@ class Follower:
         config: The parsed config.json.
         folder: The function's task root, with the artifacts that ride in its package.
         threads: Threads for one prediction.
+        within: ``within(function, size, load)`` gives what `load` does for models of so many bytes, and
+            refuses what the function's memory does not hold.
 
     Attributes:
         service: The service to keep; set by `keep`.
     """
 
-    def __init__(self, config: Mapping[str, Any], folder: str, threads: int) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        folder: str,
+        threads: int,
+        within: Callable[[str, int, Callable[[], Model]], Model],
+    ) -> None:
         followed = config["follow"]
         self._alias: str = followed["alias"]
         self._seconds: int = followed["seconds"]
@@ -101,6 +109,7 @@ class Follower:
         self._config = config
         self._folder = folder
         self._threads = threads
+        self._within = within
         self._etags: dict[str, str] = {}
         self._refused: dict[str, Exception] = {}
         self._due = 0.0
@@ -166,6 +175,7 @@ class Follower:
         Raises:
             StoreError: The alias or the artifact cannot be had; it is tried again at the next look.
             ArtifactRefused: They cannot be used, and will not be before the alias is moved.
+            MemoryTooSmall: Nor if the function has not the memory for this model beside the one that serves.
         """
         key = alias_key(name, self._alias)
         answer = _read(key, self._etags.get(name))
@@ -178,7 +188,7 @@ class Follower:
         try:
             digest = digest_in(text)
             model = None if digest == self._serving(name) else self._load(name, digest)
-        except ArtifactRefused as error:
+        except (ArtifactRefused, MemoryTooSmall) as error:
             self._etags[name], self._refused[name] = etag, error
             raise
         self._etags[name] = etag
@@ -199,6 +209,14 @@ class Follower:
         else:
             files = ("model.lite",) if pinned["engine"] == "lite" else None
             path = fetch(os.environ["SLS_ML_STORE"], name, digest, _fetched(), files)
+        try:
+            return self._opened(name, path, digest)
+        except Exception:
+            _remove(path)
+            raise
+
+    def _opened(self, name: str, path: str, digest: str) -> Model:
+        pinned = self._config["models"][name]
         artifact = open_folder(path, digest, verify=False)
         if signature(artifact.manifest) != self._signatures[name]:
             raise ArtifactRefused(
@@ -206,11 +224,16 @@ class Follower:
             )
         if pinned["engine"] not in artifact.manifest["engines"]:
             raise ArtifactRefused(f"{name} {digest[:12]} is not proven for {pinned['engine']}: deploy it")
-        engine = engines.load(artifact, engine=pinned["engine"], threads=self._threads)
-        watched = pinned.get("watched", False) and "drift" in artifact.manifest
-        model = Model(artifact, engine, watched=watched)
-        model.warm()
-        return model
+
+        def load() -> Model:
+            engine = engines.load(artifact, engine=pinned["engine"], threads=self._threads)
+            watched = pinned.get("watched", False) and "drift" in artifact.manifest
+            model = Model(artifact, engine, watched=watched)
+            model.warm()
+            return model
+
+        size = sum(facts["bytes"] for facts in artifact.manifest["files"].values())
+        return self._within(self._config["function"], size, load)
 
     def _replace(self, service: Service, model: Model) -> None:
         """Let a model answer from the next request on; count and remove what is left of the one before."""
@@ -221,10 +244,15 @@ class Follower:
             from sls_ml_runtime import drift
 
             drift.write(self._config["project"], self._config["function"], [before])
-        if before.artifact.folder.startswith(_fetched()):
-            from shutil import rmtree
+        _remove(before.artifact.folder)
 
-            rmtree(before.artifact.folder, ignore_errors=True)
+
+def _remove(folder: str) -> None:
+    """Remove an artifact's folder, unless it rides in the package."""
+    if folder.startswith(_fetched()):
+        from shutil import rmtree
+
+        rmtree(folder, ignore_errors=True)
 
 
 def _fetched() -> str:

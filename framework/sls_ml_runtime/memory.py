@@ -23,7 +23,8 @@ def within(megabytes: int, function: str, start: Callable[[], T]) -> T:
     """What `start` gives; until it has ended, the process cannot take more memory than the function has.
 
     An allocation beyond that fails, which Python and ONNX Runtime tell. The kernel counts what a process may
-    write to (RLIMIT_DATA), and not files that it reads through mapped memory, as `lite` does.
+    write to (RLIMIT_DATA), and not files that it reads through mapped memory, as `lite` does. What is only
+    reserved, such as stacks of threads, takes nothing of the function's memory.
 
     Args:
         megabytes: The function's memory.
@@ -34,7 +35,7 @@ def within(megabytes: int, function: str, start: Callable[[], T]) -> T:
         MemoryTooSmall: There was not enough of it; the message says what to raise.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (megabytes * MB, hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (megabytes * MB + _unused(), hard))
     try:
         return start()
     except (MemoryError, EngineError) as error:
@@ -46,3 +47,13 @@ def within(megabytes: int, function: str, start: Callable[[], T]) -> T:
         ) from error
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _unused() -> int:
+    """Bytes that the process may write to and has not written to."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as file:  # noqa: PTH123 - pathlib is slow to import
+            facts = dict(line.split(":", 1) for line in file)
+        return max(0, int(facts["VmData"].split()[0]) - int(facts["RssAnon"].split()[0])) << 10
+    except (OSError, KeyError):  # macOS, where a function runs for trying out alone
+        return 0

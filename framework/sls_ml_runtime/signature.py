@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import chain, cycle
-from operator import ge, itemgetter, le
+from operator import countOf, ge, itemgetter, le
 from struct import error as StructError  # noqa: N812 - a class
 from struct import pack
 
@@ -274,26 +274,42 @@ class Input:
 
     def _numbers(self, values: Sequence[Any]) -> array[Any] | None:
         """The array when a look at all values together shows that each is inside the domain, else None."""
-        types = set(map(type, values))
-        if self.nullable and _NONE in types and self.dtype in _FLOATS:
-            types.discard(_NONE)
-            values = [_NAN if value is None else value for value in values]
+        if type(values) is not array and (
+            self.typecode != "d" or countOf(map(type, values), float) != len(values)
+        ):
+            types = set(map(type, values))
+            if self.nullable and _NONE in types and self.dtype in _FLOATS:
+                types.discard(_NONE)
+                values = [_NAN if value is None else value for value in values]
+            if not types <= self.types:
+                return None
+        elif type(values) is array and values.typecode != self.typecode:
+            return self._numbers(values.tolist())
         try:
-            numbers = array(self.typecode, values) if types <= self.types else None
+            numbers = self._array(values)
+            # A float32 may be infinite where the value is not; but an array makes an object of each number.
+            total = sum(numbers if self.dtype == "float32" else values)
         except OverflowError:
             return None
-        if numbers is None:
-            return None
         present: Sequence[Any] = numbers
-        if not -_INFINITY < sum(numbers) < _INFINITY:
+        if not -_INFINITY < total < _INFINITY:
             if not self.nullable:
                 return None
             present = [number for number in numbers if number == number]  # noqa: PLR0124 - NaN
             if not -_INFINITY < sum(present) < _INFINITY:
                 return None
-        inside = not present or (min(present) >= self.low and max(present) <= self.high)
+        bounded = self.low > -_INFINITY or self.high < _INFINITY
+        inside = not bounded or not present or (min(present) >= self.low and max(present) <= self.high)
         known = self.categories is None or self.categories.issuperset(present)
         return numbers if inside and known else None
+
+    def _array(self, values: Sequence[Any]) -> array[Any]:
+        if self.typecode == "d" and type(values) is not array:
+            try:
+                return array("d", pack(f"{len(values)}d", *values))
+            except StructError as error:  # an integer beyond all doubles
+                raise OverflowError from error
+        return array(self.typecode, values)
 
     def _texts(self, values: Sequence[Any]) -> list[str] | None:
         """The list when a look at all values together shows that each is inside the domain, else None."""

@@ -11,7 +11,7 @@ import json
 from io import BytesIO
 
 from sls_ml_runtime.dialects import csv_rows, instances
-from sls_ml_runtime.dialects.rows import CONTENT_TYPE, check_depth, write_json
+from sls_ml_runtime.dialects.rows import CONTENT_TYPE, check_depth, numbers, write_json
 from sls_ml_runtime.errors import HookError, Refusal
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ def predict_csv(call: Call) -> tuple[dict[str, str], bytes]:
 def predict_lines(call: Call) -> tuple[dict[str, str], bytes]:
     """Answer JSON lines with the plain answer, or as the client accepts it."""
     kind = call.choose(CONTENT_TYPE, LINES, CSV)
-    return write(call, call.predict(read_lines(call)), kind)
+    return write(call, predict_rows(call), kind)
 
 
 def read_csv(call: Call) -> tuple[dict[str, list[Any]], bool]:
@@ -60,6 +60,16 @@ def read_csv(call: Call) -> tuple[dict[str, list[Any]], bool]:
     for name in table.keys() & inputs.keys():
         table[name] = csv_rows.values(inputs[name], table[name])
     return table, header
+
+
+def predict_rows(call: Call) -> dict[str, Any]:
+    """The plain answer to a body of JSON lines.
+
+    Raises:
+        Refusal: As `read_lines`, and where the model refuses a row.
+    """
+    columns = numbers(call, lines=True)
+    return call.predict(read_lines(call)) if columns is None else call.predict_columns(columns)
 
 
 def read_lines(call: Call) -> list[dict[str, Any]] | dict[str, list[Any]]:

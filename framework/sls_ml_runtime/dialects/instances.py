@@ -32,7 +32,9 @@ def read_rows(instances: Any, signature: Signature) -> Rows | Table:
     """
     if type(instances) is not list:
         raise Refusal(422, "not-a-list", "the rows must be a list")
-    rows = [_unwrapped(instance, signature) for instance in instances]
+    rows = instances
+    if dict in {*map(type, instances)}:
+        rows = [_unwrapped(instance, signature) for instance in instances]
     if not rows:
         return []
     if type(rows[0]) is dict:
@@ -58,13 +60,11 @@ def read_matrix(rows: list[Any], names: list[str]) -> Table:
         if len(row) != count:
             message = f"the row has {len(row)} values, not {count}"
             raise Refusal(422, "value-count", message, row=position)
-    table: Table = {}
-    for position, name in enumerate(names):
-        if name in table:
-            twice = name[:80]
-            raise Refusal(422, "duplicate-column", f"the column {twice!a} is there more than once", twice)
-        table[name] = [row[position] for row in rows]
-    return table
+    if len({*names}) != count:
+        twice = next(name for position, name in enumerate(names) if name in names[:position])[:80]
+        raise Refusal(422, "duplicate-column", f"the column {twice!a} is there more than once", twice)
+    columns = zip(*rows, strict=True) if rows else [()] * count
+    return dict(zip(names, map(list, columns), strict=True))
 
 
 def read_columns(table: dict[str, Any]) -> Table:

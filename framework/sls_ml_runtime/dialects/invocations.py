@@ -10,7 +10,7 @@ outputs are sent, as SageMaker's batch jobs want them.
 from __future__ import annotations
 
 from sls_ml_runtime.dialects import delimited, instances
-from sls_ml_runtime.dialects.rows import CONTENT_TYPE, details, parse_json, write_json
+from sls_ml_runtime.dialects.rows import CONTENT_TYPE, details, numbers, parse_json, write_json
 from sls_ml_runtime.errors import Refusal
 
 TYPE_CHECKING = False
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     Given = list[dict[str, Any]] | dict[str, list[Any]]
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_OF_ROWS = (b"dataframe_records", b"instances")
 _CODES = {400: "BAD_REQUEST", 422: "INVALID_PARAMETER_VALUE", 500: "INTERNAL_ERROR"}
 
 
 def invoke(call: Call) -> tuple[dict[str, str], bytes]:
     """Answer a JSON body."""
     kind = call.choose(CONTENT_TYPE, delimited.CSV, delimited.LINES)
+    if (columns := numbers(call, _OF_ROWS)) is not None:
+        return _write(call, call.predict_columns(columns), kind, None)
     document = parse_json(call.body)
     if type(document) is not dict:
         raise Refusal(400, "not-an-object", f"the body must be an object with one of {', '.join(FORMS)}")
@@ -46,7 +49,7 @@ def invoke_csv(call: Call) -> tuple[dict[str, str], bytes]:
 def invoke_lines(call: Call) -> tuple[dict[str, str], bytes]:
     """Answer JSON lines."""
     kind = call.choose(CONTENT_TYPE, delimited.LINES, delimited.CSV)
-    return _write(call, call.predict(delimited.read_lines(call)), kind, None)
+    return _write(call, delimited.predict_rows(call), kind, None)
 
 
 def ping(_: Call) -> tuple[dict[str, str], bytes]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from sls_ml_runtime.dialects import instances
-from sls_ml_runtime.dialects.rows import CONTENT_TYPE, details, parse_json, write_json
+from sls_ml_runtime.dialects.rows import CONTENT_TYPE, details, numbers, parse_json, write_json
 from sls_ml_runtime.errors import Refusal
 
 TYPE_CHECKING = False
@@ -22,6 +22,8 @@ _JSON = {"content-type": CONTENT_TYPE}
 def predict(call: Call) -> tuple[dict[str, str], bytes]:
     """Answer instances with predictions, or inputs with outputs."""
     call.choose(CONTENT_TYPE)
+    if (columns := numbers(call, (b"instances",))) is not None:
+        return _written(call.predict_columns(columns), "predictions", call)
     document = parse_json(call.body)
     if type(document) is not dict or ("instances" in document) == ("inputs" in document):
         raise Refusal(400, "wrong-form", "the body must be an object with either instances or inputs")
@@ -34,7 +36,10 @@ def predict(call: Call) -> tuple[dict[str, str], bytes]:
             given = instances.read_columns(columns)
         else:
             given = instances.read_rows(columns, call.model.signature)
-    answer = call.predict(given)
+    return _written(call.predict(given), key, call)
+
+
+def _written(answer: dict[str, Any], key: str, call: Call) -> tuple[dict[str, str], bytes]:
     main = instances.main_key(answer)
     predictions = instances.records(answer, call.rows) if main is None else answer[main]
     return {**_JSON}, write_json({key: predictions})

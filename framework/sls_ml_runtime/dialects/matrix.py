@@ -12,30 +12,38 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 MAX_FORMS = 32
 """For so many ways of writing a row there are expressions, which take as long to make as some hundred rows
 to read: a client writes all of its rows in one way, and one that does not shall cost no time or memory."""
 
 _SPACE = b" \t\r\n"
+_OPENING = 64
+"""Bytes in which a body shows that it is rows."""
 _ESCAPED = frozenset('"\\')
 _NO_NUMBERS = b'"', b"[", b"{", b"u", b"s"
 """A value of JSON that is no number holds one of these; NaN and Infinity are numbers to the parser."""
 _forms: dict[tuple[bytes, ...], re.Pattern[bytes]] = {}
 
 
-def read_matrix(body: bytes, names: Sequence[str]) -> list[float] | None:
+def read_matrix(
+    body: bytes, names: Sequence[str], keys: Collection[bytes] = (b"rows", b"")
+) -> list[float] | None:
     """All values of ``{"rows": [{...}, ...]}`` or ``[{...}, ...]``, row by row.
 
     Args:
         body: A JSON body.
         names: What each row must name, and nothing else; in the order in which the values are wanted.
+        keys: What may stand in place of ``rows``; empty where a bare list is one of the forms.
 
     Returns:
         ``rows * len(names)`` numbers, or None: the body is something else, or no JSON at all.
     """
-    first = _first_row(body, names)
+    openings = tuple(b'{"%b":[{' % key if key else b"[{" for key in keys)
+    if not body[:_OPENING].translate(None, _SPACE).startswith(openings):
+        return None
+    first = _first_row(body, names, keys)
     numbers = first and _numbers(body, *first[1:])
     if not first or not numbers:
         return None
@@ -57,7 +65,19 @@ def read_matrix(body: bytes, names: Sequence[str]) -> list[float] | None:
     return values
 
 
-def _first_row(body: bytes, names: Sequence[str]) -> tuple[list[str], list[bytes], bytes] | None:
+def read_lines(body: bytes, names: Sequence[str]) -> list[float] | None:
+    """As `read_matrix`, of a row in each line."""
+    lines = [line for line in map(bytes.strip, body.split(b"\n")) if line]
+    # Where each line has both braces of a row and there are as many rows as lines, each line is one.
+    if not all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
+        return None
+    values = read_matrix(b"[%b]" % b",".join(lines), names, (b"",))
+    return values if values and len(values) == len(lines) * len(names) else None
+
+
+def _first_row(
+    body: bytes, names: Sequence[str], keys: Collection[bytes]
+) -> tuple[list[str], list[bytes], bytes] | None:
     """How the first row is written.
 
     Returns:
@@ -66,7 +86,8 @@ def _first_row(body: bytes, names: Sequence[str]) -> tuple[list[str], list[bytes
     """
     width = len(names)
     pieces = body.split(b'":', width + 1)
-    start, closing = (1, b"]}") if _before(pieces[0], b"rows") == b"{" else (0, b"]")
+    wrapped = any(_before(pieces[0], key) == b"{" for key in keys if key)
+    start, closing = (1, b"]}") if wrapped else (0, b"]")
     head, *between = pieces[start : start + width] or [b""]
     texts = [head[head.find(b"{") :], *[piece[piece.find(b",") :] for piece in between]]
     found = [text.rpartition(b'"')[2] for text in texts]

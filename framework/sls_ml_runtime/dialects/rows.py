@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sls_ml_runtime.call import Call
+    from sls_ml_runtime.signature import Matrix
 
     Rows = list[dict[str, Any]]
     Table = dict[str, list[Any]]
@@ -41,8 +42,9 @@ _NOT_BRACKETS = bytes(code for code in range(256) if code not in _BRACKETS)
 
 def predict(call: Call) -> tuple[dict[str, str], bytes]:
     """Answer a body of rows or columns with the plain answer."""
-    if len(call.body) > LARGE and (answer := _predict_numbers(call)):
-        return {"content-type": CONTENT_TYPE}, write_json(answer)
+    if (columns := numbers(call)) is not None:
+        call.choose(CONTENT_TYPE)
+        return {"content-type": CONTENT_TYPE}, write_json(call.predict_columns(columns))
     document = parse_json(call.body)
     if type(document) is dict and not _FOREIGN.isdisjoint(document):
         foreign = document.keys() & _FOREIGN
@@ -58,22 +60,25 @@ def raw(call: Call) -> tuple[dict[str, str], bytes]:
     return {"content-type": CONTENT_TYPE}, write_json(answer)
 
 
-def _predict_numbers(call: Call) -> dict[str, Any] | None:
-    """The plain answer to a body that is rows of numbers and nothing else; None: read it as any other."""
-    signature = call.model.signature
-    if not signature.doubles or call.service.before is not None:
-        return None
-    from sls_ml_runtime.dialects.matrix import read_matrix
+def numbers(call: Call, keys: tuple[bytes, ...] = (b"rows", b""), *, lines: bool = False) -> Matrix | None:
+    """The columns of a large body that is rows of numbers and nothing else; None: read it as any other.
 
-    values = read_matrix(call.body, [field.name for field in signature.inputs])
+    Args:
+        call: The request.
+        keys: What may hold the rows, as `read_matrix` has it.
+        lines: There is a row in each line instead.
+    """
+    signature = call.model.signature
+    if len(call.body) <= LARGE or not signature.doubles or call.service.before is not None:
+        return None
+    from sls_ml_runtime.dialects.matrix import read_lines, read_matrix
+
+    names = [field.name for field in signature.inputs]
+    values = read_lines(call.body, names) if lines else read_matrix(call.body, names, keys)
     if values is None:
         return None
-    call.count(len(values) // len(signature.inputs))
-    columns = signature.matrix(values)
-    if columns is None:
-        return None
-    call.choose(CONTENT_TYPE)
-    return call.predict_columns(columns)
+    call.count(len(values) // len(names))
+    return signature.matrix(values)
 
 
 def refusal(refused: Refusal) -> tuple[int, dict[str, str], bytes]:

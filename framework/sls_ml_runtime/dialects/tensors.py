@@ -228,7 +228,7 @@ def _from_json(datatype: str, data: Any, shape: list[int], count: int, name: str
         raise Refusal(400, "wrong-shape", message, name)
     width = shape[1] if len(shape) == 2 else 1
     types = _TYPES.get(datatype[:2], _INTEGERS)
-    for position, value in enumerate(data):
+    for position, value in enumerate(() if types.issuperset(map(type, data)) else data):
         if type(value) not in types:
             message = f"{_quoted(name)} holds an element that is not {datatype}"
             raise Refusal(422, "wrong-type", message, name, position // width)

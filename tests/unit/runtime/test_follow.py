@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
+import onnx
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -212,6 +218,62 @@ def test_an_artifact_that_was_changed_is_never_served(place: Place) -> None:
     # WHEN the alias points to it THEN the package's own model answers
     place.point(place.second.digest)
     assert answering(place.boot()) == place.first.digest[:12]
+
+
+FOLLOWER = """
+import sys
+sys.path[:0] = {path!r}
+from sls_ml_runtime import aws
+service = aws.boot({folder!r})
+print("started", flush=True)
+sys.stdin.readline()
+service.follower.look()
+service.follower.look()
+status, _, body = service.respond("POST", "/predict", {{}}, {rows!r})
+print(body.decode())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not limit a process's memory")
+def test_a_model_that_is_too_large_for_the_memory_is_not_taken_over(
+    place: Place, model: bytes, runtime: Any, tmp_path: Path
+) -> None:
+    # GIVEN a function of 64 MB that has started with a small model, and a model of 60 MB
+    graph = onnx.load_from_string(model)
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(7_500_000), "weights"))
+    large = graph.SerializeToString()
+    stored = runtime.write(files={"model.onnx": {"sha256": sha256(large).hexdigest(), "bytes": len(large)}})
+    for name, body in (
+        ("manifest.json", (stored.folder / "manifest.json").read_bytes()),
+        ("model.onnx", large),
+    ):
+        place.client.put_object(Bucket=BUCKET, Key=f"credit/{stored.digest}/{name}", Body=body)
+    place.point(place.first.digest)
+    program = FOLLOWER.format(path=[*sys.path], folder=str(place.folder), rows=ROWS)
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "64"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        assert running.stdout.readline() == "started\n"
+
+        # WHEN the alias is moved to it, and looked at twice
+        place.point(stored.digest)
+        said = running.communicate("\n", timeout=60)[0]
+
+    # THEN each look says what to raise, the model in place answers, and nothing stays on the disk
+    *lines, answer = [json.loads(line) for line in said.splitlines()]
+    reasons = [line["reason"] for line in lines if "message" in line]
+    assert len(reasons) == 2
+    assert all(
+        "more than the 64 MB of the function: raise functions.predict.memory" in each for each in reasons
+    )
+    assert answer["digest"] == place.first.digest[:12]
+    assert not (tmp_path / "tmp" / "artifacts" / "credit" / stored.digest).exists()
 
 
 def test_requests_look_once_in_an_interval_and_wait_only_for_what_is_long_overdue(

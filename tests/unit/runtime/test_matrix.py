@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from sls_ml_runtime.dialects import matrix
 from sls_ml_runtime.dialects import rows as plain
-from sls_ml_runtime.dialects.matrix import read_matrix
+from sls_ml_runtime.dialects.matrix import read_lines, read_matrix
 
 NAMES = ["age", "income", "Größe"]
 ROW = {"age": 41.5, "income": -3, "Größe": 1e-7}
@@ -121,6 +122,35 @@ def test_leaves_a_number_in_place_of_a_name_to_the_parser() -> None:
     assert read_matrix(b'[{"a":1,"1":2}]', ["a", "1"]) == [1, 2]
 
 
+def test_takes_the_keys_that_it_is_given_and_no_other() -> None:
+    # GIVEN rows under the key of another dialect, and as a bare list
+    rows = b'[{"a":1,"b":2}]'
+
+    # WHEN they are read THEN each is taken where it is asked for
+    assert read_matrix(b'{"instances":%b}' % rows, ["a", "b"], (b"dataframe_records", b"instances")) == [1, 2]
+    assert read_matrix(b'{"instances":%b}' % rows, ["a", "b"]) is None
+    assert read_matrix(rows, ["a", "b"]) == [1, 2]
+    assert read_matrix(rows, ["a", "b"], (b"instances",)) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "values"),
+    [
+        (b'{"a":1,"b":2}\n{"a":3,"b":4}\n', [1, 2, 3, 4]),
+        (b'\r\n {"a":1,"b":2} \r\n\n{"a":3,"b":4}', [1, 2, 3, 4]),
+        (b'{"a":1,\n"b":2}\n{"a":3,"b":4}', None),
+        (b'{"a":1\n"b":2},{"a":3,"b":4}', None),
+        (b'{"a":1,"b":2},{"a":3,"b":4}', None),
+        (b'{"a":1,"b":2}\n[3,4]', None),
+        (b'[{"a":1,"b":2}]', None),
+        (b"\n", None),
+    ],
+)
+def test_reads_rows_in_lines(body: bytes, values: list[float] | None) -> None:
+    # GIVEN a row of numbers in each line, or something else WHEN it is read THEN only the former gives values
+    assert read_lines(body, ["a", "b"]) == values
+
+
 @given(st.data())
 @example(None)
 def test_reads_what_the_parser_reads(data: st.DataObject | None) -> None:
@@ -143,24 +173,56 @@ def test_reads_what_the_parser_reads(data: st.DataObject | None) -> None:
         assert all(row.keys() == set(NAMES) for row in rows)
 
 
+def _lines(rows: list[dict[str, float]]) -> bytes:
+    return "\n".join(map(json.dumps, rows)).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "body_of", "refused"),
+    [
+        ("/predict", "application/json", lambda rows: json.dumps({"rows": rows}).encode(), 422),
+        ("/predict", "application/json", lambda rows: json.dumps(rows).encode(), 422),
+        ("/predict", "application/jsonlines", _lines, 422),
+        ("/invocations", "application/json", lambda rows: json.dumps({"instances": rows}).encode(), 400),
+        (
+            "/invocations",
+            "application/json",
+            lambda rows: json.dumps({"dataframe_records": rows}).encode(),
+            400,
+        ),
+        ("/invocations", "application/jsonlines", _lines, 400),
+        (
+            "/v1/models/credit:predict",
+            "application/json",
+            lambda rows: json.dumps({"instances": rows}).encode(),
+            400,
+        ),
+    ],
+)
 def test_a_large_request_is_answered_alike(
-    runtime: SimpleNamespace, stored: Any, monkeypatch: pytest.MonkeyPatch
+    path: str,
+    kind: str,
+    body_of: Callable[[Any], bytes],
+    refused: int,
+    runtime: SimpleNamespace,
+    stored: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # GIVEN a service and many rows, one request with a value outside of the domain, one with too many
     service = runtime.make_service(stored, max_rows=500, max_body=1 << 20)
     right = [{"income": row / 7, "age": row} for row in range(500)]
     wrong = [*right[:-1], {"income": 1e400, "age": 1}]
-    bodies = [json.dumps({"rows": rows}).encode() for rows in (right, wrong, [*right, *right])]
+    bodies = [body_of(rows) for rows in (right, wrong, [*right, *right])]
     assert min(map(len, bodies)) > plain.LARGE
 
     # WHEN they are asked, with and without the short way
-    json_type = {"content-type": "application/json"}
-    short = [service.respond("POST", "/predict", json_type, body) for body in bodies]
+    headers = {"content-type": kind}
+    short = [service.respond("POST", path, headers, body) for body in bodies]
     monkeypatch.setattr(plain, "LARGE", 1 << 30)
-    long = [service.respond("POST", "/predict", json_type, body) for body in bodies]
+    long = [service.respond("POST", path, headers, body) for body in bodies]
 
     # THEN the answers are the same
-    assert [reply.status for reply in short] == [200, 422, 413]
+    assert [reply.status for reply in short] == [200, refused, 413]
     assert [(reply.status, reply.body, reply.rows) for reply in short] == [
         (reply.status, reply.body, reply.rows) for reply in long
     ]
