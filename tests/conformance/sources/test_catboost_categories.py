@@ -89,6 +89,17 @@ CASES: dict[str, Case] = {
         VALUE,
         {"simple_ctr": "BinarizedTargetMeanValue:TargetBorderCount=3"},
     ),
+    "two-targets": (Regressor, np.c_[VALUE, TRAIN["y"]], JOINED | {"loss_function": "MultiRMSE"}),
+    "two-labels": (
+        Classifier,
+        np.c_[TWO, TRAIN["zone"] > 0].astype(int),
+        JOINED | {"loss_function": "MultiLogloss"},
+    ),
+    "one-kind-twice": (
+        Regressor,
+        VALUE,
+        {"simple_ctr": ["Borders:TargetBorderCount=4", "Borders:TargetBorderCount=2"]},
+    ),
     "grown-by-leaf": (Classifier, TWO, {"grow_policy": "Lossguide"}),
     "grown-by-level": (Classifier, THREE, {"grow_policy": "Depthwise", "one_hot_max_size": 6}),
     "in-time": (
@@ -114,8 +125,12 @@ def built(model: Any, sample: Any) -> Artifact:
 def right(artifact: Artifact, model: Any, frame: pd.DataFrame) -> None:
     said = artifact.predict(frame)
     if hasattr(model, "predict_proba"):
-        assert said["label"] == model.predict(frame).reshape(len(frame), -1)[:, 0].tolist()
-        np.testing.assert_allclose(said["probability"], model.predict_proba(frame), atol=1e-12)
+        label = np.asarray(said["label"])
+        assert np.array_equal(label, np.asarray(model.predict(frame)).reshape(label.shape))
+        probability = np.asarray(said["probability"])
+        if probability.ndim == 3:  # of each label: no and yes
+            probability = probability[..., 1]
+        np.testing.assert_allclose(probability, model.predict_proba(frame), atol=1e-12)
     else:
         np.testing.assert_allclose(said["value"], model.predict(frame), atol=1e-12)
 
@@ -250,6 +265,33 @@ def test_hashes_of_texts_of_any_length() -> None:
     assert of_texts(["", "Rom", "1"]).view(np.int64).tolist() == [797982799, -1591529882, 1121341681]
 
 
+def renamed(model: Any, old: str, new: str, folder: Path) -> Any:
+    """The same model with another kind of statistics, as graphics cards make them."""
+    model.save_model(str(folder / "model.json"), format="json")
+    written = (folder / "model.json").read_text()
+    (folder / "model.json").write_text(written.replace(old, new))
+    return type(model)().load_model(str(folder / "model.json"), format="json")
+
+
+def test_frequencies_as_graphics_cards_count_them(tmp_path: Path) -> None:
+    # GIVEN a model whose counts go by the name that they have when trained on a graphics card
+    model = renamed(fitted(Classifier, TWO, simple_ctr="Counter"), "Counter", "FeatureFreq", tmp_path)
+    # WHEN it is converted, THEN it answers as CatBoost
+    right(built(model, TRAIN), model, FRESH)
+
+
+def test_means_as_graphics_cards_take_them(tmp_path: Path) -> None:
+    # GIVEN a model with means that CatBoost takes on graphics cards alone
+    model = fitted(Regressor, VALUE, simple_ctr="BinarizedTargetMeanValue")
+    model = renamed(model, "BinarizedTargetMeanValue", "FloatTargetMeanValue", tmp_path)
+    # WHEN it is converted
+    with pytest.raises(ModelError) as caught:
+        built(model, TRAIN)
+    # THEN it is refused by name
+    assert "statistics of the kind 'FloatTargetMeanValue'" in caught.value.what
+    assert "one_hot_max_size" in str(caught.value.mend)
+
+
 def not_fitted() -> tuple[Any, pd.DataFrame]:
     return Classifier(cat_features=COLUMNS), TRAIN
 
@@ -269,12 +311,8 @@ def with_embeddings() -> tuple[Any, pd.DataFrame]:
     return Classifier(**FEW, embedding_features=["place"]).fit(table, TWO), table
 
 
-def with_targets() -> tuple[Any, pd.DataFrame]:
-    return fitted(Regressor, np.c_[VALUE, TRAIN["y"]], loss_function="MultiRMSE"), TRAIN
-
-
-def with_one_kind_twice() -> tuple[Any, pd.DataFrame]:
-    twice = ["Borders:TargetBorderCount=4", "Borders:TargetBorderCount=2"]
+def with_means_of_targets() -> tuple[Any, pd.DataFrame]:
+    twice = [f"BinarizedTargetMeanValue:TargetBorderCount={count}" for count in (2, 4)]
     return fitted(Regressor, VALUE, simple_ctr=twice), TRAIN
 
 
@@ -285,8 +323,7 @@ def with_one_kind_twice() -> tuple[Any, pd.DataFrame]:
         (with_steps, "is a part of another model"),
         (with_texts, "text features"),
         (with_embeddings, "embedding features"),
-        (with_targets, "over several targets"),
-        (with_one_kind_twice, "over several targets"),
+        (with_means_of_targets, "means of several targets"),
     ],
 )
 def test_what_has_no_exact_form_is_refused_by_name(

@@ -19,6 +19,7 @@ from sls_ml.artifact.converters.ensembles import Trees
 from sls_ml.artifact.converters.labels import of_second
 from sls_ml.artifact.converters.trees import summed_columns
 from sls_ml.artifact.exporters.catboost_categories import Columns, Seen
+from sls_ml.artifact.exporters.catboost_code import names_are_shared, with_all_tables
 from sls_ml.artifact.exporters.catboost_tables import Questions
 from sls_ml.errors import ModelError
 
@@ -160,6 +161,9 @@ def _loss(document: Mapping[str, Any]) -> str:
 def _raw(model: Any, document: Mapping[str, Any], inputs: list[Tensor], graph: Graph) -> Tensor:
     """The sum of the trees, float64 ``[N, outputs]``."""
     scale, bias = document["scale_and_bias"]
+    seen = _seen(model)
+    if seen is not None and names_are_shared(document):
+        document = with_all_tables(document, model, seen.frame)
     questions = Questions(document)
     trees = Trees.join(
         [
@@ -167,16 +171,23 @@ def _raw(model: Any, document: Mapping[str, Any], inputs: list[Tensor], graph: G
             *(_grown(tree, questions, len(bias)) for tree in document.get("trees", ())),
         ]
     )
-    x = _features(model, questions, inputs, graph)
+    if seen is None:
+        x = graph.concat([tensor.cast("float64") for tensor in inputs])
+    else:
+        columns = split_columns(inputs)
+        numbers = [columns[place].cast("float64") for place in questions.floats]
+        x = graph.concat([*numbers, *Columns(questions, seen, columns, graph).tensors()])
     return summed_columns(graph, x, trees) * float(scale) + np.asarray(bias, dtype=np.float64)
 
 
-def _features(model: Any, questions: Questions, inputs: list[Tensor], graph: Graph) -> Tensor:
-    """The columns that the trees look at, float64: numbers, then what is asked of categories."""
-    if not hashed(model):
-        return graph.concat([tensor.cast("float64") for tensor in inputs])
-    seen = vars(model).get(_SEEN)
-    if seen is None:
+def _seen(model: Any) -> Seen | None:
+    """The rows of the sample, None where the model has no categories.
+
+    Raises:
+        ModelError: It has some, and was not taught.
+    """
+    seen: Seen | None = vars(model).get(_SEEN)
+    if seen is None and hashed(model):
         raise ModelError(
             f"{type(model).__name__} has categorical features and is a part of another model.",
             code="model-unsupported",
@@ -185,9 +196,7 @@ def _features(model: Any, questions: Questions, inputs: list[Tensor], graph: Gra
             "their values known",
             mend="convert it by itself, or train it on numbers: put a TargetEncoder or OneHotEncoder first",
         )
-    columns = split_columns(inputs)
-    numbers = [columns[place].cast("float64") for place in questions.floats]
-    return graph.concat([*numbers, *Columns(questions, seen, columns, graph).tensors()])
+    return seen
 
 
 def _oblivious(tree: Mapping[str, Any], questions: Questions, width: int) -> Trees:

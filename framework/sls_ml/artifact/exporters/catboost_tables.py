@@ -24,11 +24,11 @@ Singles = npt.NDArray[np.float32]
 _EMPTY = np.uint64((1 << 64) - 1)
 """Stands in the place of a hash where a table has a gap."""
 
-_COUNTED = ("Counter", "FeatureFreq")
-_SEVERAL = ("MultiCrossEntropy", "MultiLogloss", "MultiRMSE", "MultiRMSEWithMissingValues")
-"""Losses of several targets."""
+COUNTED = ("Counter", "FeatureFreq")
+"""Statistics that no target is in."""
 
-_MEANS = ("BinarizedTargetMeanValue",)
+MEANS = ("BinarizedTargetMeanValue",)
+"""Statistics whose tables hold sums of numbers that are not whole."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,6 @@ class Questions:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         features = document["features_info"]
-        _check_apart(document)
         self._floats = {entry["feature_index"]: entry for entry in features.get("float_features") or ()}
         self._tables = document.get("ctr_data") or {}
         self.asked: dict[Combination, Asked] = {}
@@ -158,7 +157,7 @@ class Questions:
                 combination, place, at, border = found
                 if border == split["border"]:
                     return self._first[combination] + place, at + 0.5, True
-        raise _unknown(f"a split of the kind {split.get('split_type')!r} that its own list does not have")
+        raise unknown(f"a split of the kind {split.get('split_type')!r} that its own list does not have")
 
     def table(self, combination: Combination) -> Table:
         """Give what the model knows of a combination."""
@@ -191,31 +190,6 @@ class Questions:
         return hashes, passed[:-1], int(passed[-1])
 
 
-def _check_apart(document: Mapping[str, Any]) -> None:
-    """See that no two statistics of different targets go by one name, under which JSON keeps the last alone.
-
-    Raises:
-        ModelError: Some may.
-    """
-    statistics = document["features_info"].get("ctrs") or ()
-    said = [
-        (one["identifier"], one.get("target_border_idx", 0), one["prior_numerator"], one["prior_denomerator"])
-        for one in statistics
-    ]
-    params = document["model_info"].get("params") or {}
-    wanted = params.get("cat_feature_params") or {}
-    lists = [wanted.get("simple_ctrs"), wanted.get("combinations_ctrs")]
-    lists += (wanted.get("per_feature_ctrs") or {}).values()
-    twice = False
-    for specs in lists:
-        targets = {(spec["ctr_type"], str(spec.get("target_binarization"))) for spec in specs or ()}
-        twice |= len({kind for kind, _ in targets}) < len(targets)
-    several = (params.get("loss_function") or {}).get("type") in _SEVERAL
-    several &= any(one["ctr_type"] not in _COUNTED for one in statistics)
-    if several or twice or len(set(said)) < len(said):
-        raise _unknown("statistics of categories over several targets, of which its files in JSON keep one")
-
-
 def _combination(elements: Sequence[Mapping[str, Any]]) -> Combination:
     categories, above, equal = [], [], []
     for element in elements:
@@ -227,7 +201,7 @@ def _combination(elements: Sequence[Mapping[str, Any]]) -> Combination:
             case "cat_feature_exact_value":
                 equal.append((element["cat_feature_index"], element["value"]))
             case other:
-                raise _unknown(f"combinations with {other!r}")
+                raise unknown(f"combinations with {other!r}")
     return Combination(tuple(categories), tuple(above), tuple(equal))
 
 
@@ -235,10 +209,10 @@ def _counts(statistic: Mapping[str, Any], counts: Any, table: Mapping[str, Any])
     """Give what a statistic counts, of how many, and of how many it counts none for all other hashes."""
     target = statistic.get("target_border_idx", 0)
     match statistic["ctr_type"]:
-        case kind if kind in _COUNTED:
+        case kind if kind in COUNTED:
             denominator = float(table["counter_denominator"])
             return counts[:, 0], np.full(len(counts), denominator), denominator
-        case kind if kind in _MEANS:
+        case kind if kind in MEANS:
             return counts[:, 0], counts[:, 1], 0.0
         case "Buckets":
             return counts[:, target], counts.sum(axis=1), 0.0
@@ -246,7 +220,7 @@ def _counts(statistic: Mapping[str, Any], counts: Any, table: Mapping[str, Any])
             first = target + 1 if counts.shape[1] > 2 else 1
             return counts[:, first:].sum(axis=1), counts.sum(axis=1), 0.0
         case kind:
-            raise _unknown(f"statistics of the kind {kind!r}")
+            raise unknown(f"statistics of the kind {kind!r}")
 
 
 def _value(statistic: Mapping[str, Any], good: Singles, total: Singles) -> Singles:
@@ -258,7 +232,8 @@ def _value(statistic: Mapping[str, Any], good: Singles, total: Singles) -> Singl
     return found
 
 
-def _unknown(what: str) -> ModelError:
+def unknown(what: str) -> ModelError:
+    """The refusal of what has no exact form."""
     return ModelError(
         f"The model has {what}, which has no exact ONNX form here.",
         code="model-unsupported",
