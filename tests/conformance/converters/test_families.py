@@ -20,7 +20,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, RadiusNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -221,8 +221,10 @@ def test_column_transformer_inside_other_estimators(run: Any) -> None:
         (KNeighborsClassifier(metric="manhattan"), "metric"),
         (make_pipeline(FunctionTransformer(np.sinh), Ridge()), "sinh"),
         (SVR(kernel=np.dot), "kernel"),
+        (RadiusNeighborsClassifier(2.0), "no neighbour"),
+        (RadiusNeighborsClassifier(2.0, outlier_label=9), "none of its classes"),
     ],
-    ids=["metric", "function", "kernel"],
+    ids=["metric", "function", "kernel", "nobody near", "label of outliers"],
 )
 def test_refusal_names_the_part_and_the_way_out(model: Any, named: str) -> None:
     # GIVEN a model with a part that has no exact form

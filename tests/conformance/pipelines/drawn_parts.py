@@ -210,6 +210,7 @@ def small_classifier(draw: Draw) -> Any:
         naive_bayes.GaussianNB(),
         naive_bayes.BernoulliNB(),
         neighbors.KNeighborsClassifier(one_of(draw, 1, 4), weights=one_of(draw, "uniform", "distance")),
+        neighbors.RadiusNeighborsClassifier(one_of(draw, 0.5, 4.0), outlier_label="most_frequent"),
         svm.SVC(kernel=one_of(draw, "rbf", "linear", "poly")),
         discriminant_analysis.LinearDiscriminantAnalysis(),
         neural_network.MLPClassifier(hidden_layer_sizes=(5,), max_iter=20, random_state=0),
@@ -283,6 +284,9 @@ def small_regressor(draw: Draw) -> Any:
         ensemble.HistGradientBoostingRegressor(max_iter=5, min_samples_leaf=5),
         ensemble.GradientBoostingRegressor(n_estimators=4, random_state=0),
         neighbors.KNeighborsRegressor(one_of(draw, 1, 4), weights=one_of(draw, "uniform", "distance")),
+        neighbors.RadiusNeighborsRegressor(
+            one_of(draw, 0.5, 4.0), weights=one_of(draw, "uniform", "distance")
+        ),
         neural_network.MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, random_state=0),
     )
 

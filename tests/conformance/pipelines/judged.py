@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,11 @@ _FAR = 2.0**78
 
 Squared distances (x - p)**2 to two such values differ by no more than 2 * x * 2**24, which is less than
 what x * x loses by rounding, x * x / 2**53 (and x / (2 * pi) turns have no digit of the angle left)."""
-_BY_DISTANCE = ("KMeans", "KNeighbors", "KNNImputer", "LocalOutlier", "RBFSampler")
+_BY_DISTANCE = ("KMeans", "KNeighbors", "KNNImputer", "LocalOutlier", "RadiusNeighbors", "RBFSampler")
+_OVERFLOWN = re.compile(r"infinity|too large|NaN|`inf`")
+"""What the libraries say of numbers that have overflown."""
+_MULTIPLIED = 1e9
+"""Of smaller numbers no product of four overflows single precision."""
 
 
 @dataclass(frozen=True)
@@ -118,16 +123,22 @@ def wrong_rows(model: Any, artifact: Artifact, rows: pd.DataFrame, training: pd.
 
 
 def _only_together(model: Any, rows: pd.DataFrame, at: int, training: pd.DataFrame) -> bool:
-    """Whether the original raises on no value of a row alone: an overflow of several, multiplied or summed.
+    """Whether several numbers of a row overflow, multiplied or summed, that the original takes one by one.
 
     The signature bounds each input by itself.
     """
+    large = rows.iloc[[at]].select_dtypes("number").abs().to_numpy(dtype=float) > _MULTIPLIED
+    if large.sum() < 2:
+        return False
+    try:
+        asked(model, rows.iloc[[at]])
+    except ValueError as error:
+        if not _OVERFLOWN.search(str(error)):
+            return False
     full = training[~training.isna().any(axis=1)]
     first = (full if len(full) else training).iloc[[0]].astype(object)
     alone = (first.assign(**{name: rows[name].iloc[at]}) for name in rows)
-    return len(rows.columns) > 1 and all(
-        asked_or_none(model, row.infer_objects()) is not None for row in alone
-    )
+    return all(asked_or_none(model, row.infer_objects()) is not None for row in alone)
 
 
 def _side_by_side(value: Any) -> Any:

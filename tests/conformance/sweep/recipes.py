@@ -63,7 +63,15 @@ CLASSIFIERS = [
     ),
     *tried("MLPClassifier", "numbers", "two", given(max_iter=30)),
     *tried("MLPClassifier", "numbers", "three", given(max_iter=30), "three classes"),
-    *tried("RadiusNeighborsClassifier", "numbers", "two", given(radius=4.0)),
+    *tried("RadiusNeighborsClassifier", "reals", "two", given(radius=2.0, outlier_label="most_frequent")),
+    *tried(
+        "RadiusNeighborsClassifier",
+        "reals",
+        "three",
+        given(radius=1.0, weights="distance", outlier_label="most_frequent"),
+        "weights by distance",
+    ),
+    *tried("RadiusNeighborsClassifier", "numbers", "two", given(radius=4.0), "without a label for outliers"),
     *tried("SVC", "numbers", "three", given(probability=True), "probabilities"),
     *tried("SGDClassifier", "numbers", "three", given(loss="log_loss"), "log loss"),
     *tried("SGDClassifier", "numbers", "three", given(loss="modified_huber"), "modified Huber loss"),
@@ -180,7 +188,14 @@ REGRESSORS = [
     *tried("IsotonicRegression", "one", "value"),
     *tried("IsotonicRegression", "one", "value", given(out_of_bounds="clip"), "clip"),
     *tried("MLPRegressor", "numbers", "value", given(max_iter=30)),
-    *tried("RadiusNeighborsRegressor", "numbers", "value", given(radius=4.0)),
+    *tried("RadiusNeighborsRegressor", "reals", "value", given(radius=2.0)),
+    *tried(
+        "RadiusNeighborsRegressor",
+        "reals",
+        "value",
+        given(radius=1.0, weights="distance"),
+        "weights by distance",
+    ),
     *tried(
         """
         CCA MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV PLSCanonical

@@ -1,4 +1,4 @@
-"""Nearest neighbours: exact distances, uniform weights or weights by distance."""
+"""Neighbours, the nearest or all within a radius: exact distances, uniform weights or weights by distance."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from sklearn.neighbors import (
     KNeighborsRegressor,
     LocalOutlierFactor,
     NearestCentroid,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
 )
 
 from sls_ml.artifact import several
@@ -110,6 +112,38 @@ def k_neighbors_classifier(model: KNeighborsClassifier, x: Tensor, graph: Graph)
     if labels is None:
         return graph.pick(model.classes_, places[0]), shares
     return picked(graph, labels, places), shares
+
+
+@converter(RadiusNeighborsRegressor, when=euclidean)
+def radius_neighbors_regressor(model: RadiusNeighborsRegressor, x: Tensor, graph: Graph) -> Tensor:
+    """The mean of the values of all rows within the radius; NaN where there is none."""
+    weights = _weights_within(model, x, graph)
+    targets = np.asarray(model._y, dtype=np.float64).reshape(len(model._y), -1)
+    return (weights @ targets) / graph.total(weights)
+
+
+@converter(RadiusNeighborsClassifier, when=euclidean)
+def radius_neighbors_classifier(
+    model: RadiusNeighborsClassifier, x: Tensor, graph: Graph
+) -> tuple[Tensor, Tensor]:
+    """The votes of all rows within the radius; the class for outliers where there is none."""
+    votes = _weights_within(model, x, graph) @ np.eye(len(model.classes_))[np.asarray(model._y)]
+    nobody = graph.equal(graph.total(votes), 0.0)
+    outlier = (model.classes_ == model.outlier_label_[0]).astype(np.float64).reshape(1, -1)
+    votes = graph.where(nobody, graph.constant(outlier), votes)
+    return graph.pick(model.classes_, graph.argmax(votes)), votes / graph.total(votes)
+
+
+def _weights_within(model: Any, x: Tensor, graph: Graph) -> Tensor:
+    """What each training row counts, zero beyond the radius, ``[N, points]``."""
+    squares = summed_squares(x, dense(model._fit_X))
+    within = (squares <= float(model.radius) ** 2).cast("float64")
+    if model.weights in (None, "uniform"):
+        return within
+    met = graph.equal(squares, 0.0)
+    inverse = within / graph.op("Sqrt", graph.where(met, 1.0, squares))
+    met = met.cast("float64")
+    return graph.where(graph.total(met) > 0.0, met, inverse)
 
 
 @converter(NearestCentroid, when=lambda model: model.metric == "euclidean")

@@ -90,7 +90,7 @@ _REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         (
             *("GaussianProcessClassifier", "KNeighborsTransformer", "KernelDensity", "NearestNeighbors"),
-            *("RadiusNeighborsClassifier", "RadiusNeighborsRegressor", "RadiusNeighborsTransformer"),
+            "RadiusNeighborsTransformer",
         ),
         _NEIGHBOURHOOD,
     ),
@@ -223,7 +223,7 @@ def _kernel(part: Any) -> tuple[str, str] | None:
 
 
 def _neighbours(part: Any) -> tuple[str, str] | None:
-    if not type(part).__name__.startswith(("KNeighbors", "LocalOutlier")):
+    if not type(part).__name__.startswith(("KNeighbors", "LocalOutlier", "RadiusNeighbors")):
         return None
     if callable(getattr(part, "weights", None)):
         return "its weights are a function", "use weights='uniform' or 'distance'"
@@ -231,6 +231,20 @@ def _neighbours(part: Any) -> tuple[str, str] | None:
     if metric == "euclidean":
         return None
     return f"the metric {metric!r} has no exact form", "use euclidean distances"
+
+
+def _without_neighbours(part: Any) -> tuple[str, str] | None:
+    if type(part).__name__ != "RadiusNeighborsClassifier":
+        return None
+    outlier = getattr(part, "outlier_label_", None)
+    if outlier is None:
+        return (
+            "it raises for a row with no neighbour, and which rows these are no range of an input tells",
+            "set outlier_label, such as outlier_label='most_frequent'",
+        )
+    if outlier[0] not in part.classes_:
+        return f"its outlier_label {outlier[0]!r} is none of its classes", "use one of its classes"
+    return None
 
 
 def _imputing_neighbours(part: Any) -> tuple[str, str] | None:
@@ -307,6 +321,7 @@ _RULES: tuple[Callable[[Any], tuple[str, str] | None], ...] = (
     _used_as_step,
     _kernel,
     _neighbours,
+    _without_neighbours,
     _imputing_neighbours,
     _centroid,
     _function,
