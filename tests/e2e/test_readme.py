@@ -16,6 +16,7 @@ from command_line import ROOT, copy_sample, environment, run
 
 BLOCK = re.compile(r"```(sh|python)\n(.*?)```", re.DOTALL)
 TESTED = re.compile(r"<!-- tested.*?-->\n```(sh|python)\n(.*?)```", re.DOTALL)
+TOML = re.compile(r"```toml\n(# (\S+)\n.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
 SAMPLES = sorted(path.parent.name for path in ROOT.glob("samples/*/README.md"))
@@ -98,6 +99,27 @@ def test_the_samples_run_as_their_pages_say(name: str, tmp_path: Path, commands:
     # THEN it was deployed, and ended
     assert f"deployed {name} to local" in said
     assert "the embedded cloud has stopped" in said
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [("cost", "the same month"), ("hooks", "the function serves no page"), ("scaling", "recommended")],
+)
+def test_the_commands_of_a_page_run_as_they_stand(
+    page: str, said: str, tmp_path: Path, commands: dict[str, str]
+) -> None:
+    # GIVEN a sample, and the file that the page shows
+    sample = copy_sample("breast-cancer", tmp_path)
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    for content, name in TOML.findall(text):
+        (sample / name).write_text(content)
+    try:
+        # WHEN its commands are run in order
+        blocks = [follow(language, block, sample, commands) for language, block in BLOCK.findall(text)]
+    finally:
+        run(sample, "local", "down")
+    # THEN they tell what the page says
+    assert said in "".join(blocks)
 
 
 @pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("samples/*/README.md")], ids=lambda page: page.name)
