@@ -255,7 +255,12 @@ def test_boot_refuses_a_model_that_is_too_large_for_the_memory(
     )
     variables = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": f"{memory}", "SLS_ML_STAGE": "prod"}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
     # THEN it says what to raise, and counts; or it serves, and what it takes later is not limited

@@ -88,7 +88,7 @@ def serve() -> Iterator[Callable[[Callable[[Any], None]], str]]:
                 """Be quiet."""
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         servers.append((server, thread))
         return f"http://127.0.0.1:{server.server_port}"
@@ -96,7 +96,7 @@ def serve() -> Iterator[Callable[[Callable[[Any], None]], str]]:
     yield start
     for server, thread in servers:
         server.shutdown()
-        thread.join()
+        thread.join(30)
         server.server_close()
 
 

@@ -43,7 +43,7 @@ def test_starts_without_costly_modules(module: str) -> None:
 
     # WHEN a module of the HTTP path is imported
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True, timeout=120
     )
 
     # THEN it brings nothing costly along

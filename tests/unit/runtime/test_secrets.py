@@ -75,7 +75,7 @@ def serve(store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
                 """Say nothing."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         servers.append((server, thread))
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
@@ -85,7 +85,7 @@ def serve(store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
     yield start
     for server, thread in servers:
         server.shutdown()
-        thread.join()
+        thread.join(30)
         server.server_close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sls_ml_runtime.wire import Connection, WireError
 
 OK = b"HTTP/1.1 200 OK\r\n"
+PATIENCE = 30
+"""Seconds after which nothing more is waited for."""
 CHUNKED = b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -28,6 +31,7 @@ def serve() -> Iterator[Callable[..., str]]:
 
     def start(*answers: bytes, context: ssl.SSLContext | None = None) -> str:
         listening = socket.create_server(("127.0.0.1", 0))
+        listening.settimeout(PATIENCE)
         left = list(answers)
 
         def run() -> None:
@@ -36,6 +40,7 @@ def serve() -> Iterator[Callable[..., str]]:
                     connection, _ = listening.accept()
                 except OSError:
                     return
+                connection.settimeout(PATIENCE)
                 if context is not None:
                     try:
                         connection = context.wrap_socket(connection, server_side=True)
@@ -48,13 +53,15 @@ def serve() -> Iterator[Callable[..., str]]:
                         if not any(word in answer.lower() for word in (b"length", b"chunked")):
                             break
 
-        thread = Thread(target=run)
+        thread = Thread(target=run, daemon=True)
         thread.start()
         opened.append((listening, thread))
         return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
     yield start
     for listening, thread in opened:
+        with suppress(OSError):  # to close a socket does not wake a thread that waits in it
+            listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         thread.join(5)
 
@@ -96,15 +103,17 @@ def test_says_what_is_wrong(serve: Callable[..., str], answer: bytes, message: s
     # GIVEN a server whose answer is none, or not whole, and one that is
     right = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na"
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(PATIENCE)
 
     def run() -> None:
         for each in (answer, right):
             accepted, _ = listening.accept()
+            accepted.settimeout(PATIENCE)
             with accepted:
                 accepted.recv(1 << 16)
                 accepted.sendall(each)
 
-    thread = Thread(target=run)
+    thread = Thread(target=run, daemon=True)
     thread.start()
     connection = Connection(f"http://127.0.0.1:{listening.getsockname()[1]}", 5)
 
@@ -115,7 +124,7 @@ def test_says_what_is_wrong(serve: Callable[..., str], answer: bytes, message: s
     # AND the next request opens another connection
     assert connection.request("GET", "/", {})[2] == b"a"
     connection.close()
-    thread.join()
+    thread.join(PATIENCE)
     listening.close()
 
 
