@@ -309,7 +309,10 @@ def unreadable_secrets(prepared: Prepared, narrator: Narrator) -> list[tuple[str
         except ExternalError as error:
             if error.code != "access-denied":
                 raise
-            narrator.warn(f"cannot see whether the secret {secret} of {names} exists: {error.why}")
+            narrator.warn(
+                f"cannot see whether the secret {secret} of {names} exists; it is missing, or "
+                f"may not be looked at: {error.why}"
+            )
             continue
         if unreadable is not None:
             found.append((names, secret, unreadable))

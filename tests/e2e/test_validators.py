@@ -17,12 +17,16 @@ import yaml
 
 from sls_ml import deploy
 from sls_ml.conversion import locked
+from sls_ml.provider.aws import ci_roles, deployer_policy
+from sls_ml.provider.aws.ci_pipelines import pipeline
 from sls_ml.provider.aws.role_policies import flat
-from sls_ml.spec import read
+from sls_ml.provider.base import Rendered
+from sls_ml.spec import Project, read
 from validators import judge
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 GOLDEN = Path(__file__).parents[1] / "golden"
+ACCOUNT = "123456789012"
 
 ACCEPTED = {
     "Statement contains neither Resource nor NotResource": "trust policies have none",
@@ -33,6 +37,7 @@ ACCEPTED = {
     "Unknown action apigateway:TagResource": "in CloudFormation's schema of the stage",
     "Unknown action apigateway:UntagResource": "in CloudFormation's schema of the stage",
     "codedeploy:PutLifecycleEventHookExecutionStatus": "SAM's page on gradual deployments names the group",
+    "UNKNOWN_FEDERATION_SOURCE": "an OIDC provider of the account, which parliament does not know",
     "'action': 'ec2:": "interfaces have no id before Lambda makes them, see `iam.use_network`",
 }
 """What parliament says without cause: a part of its text, and why we leave it so."""
@@ -61,19 +66,24 @@ REFERRED_BY_ARN = {
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the validators say, of all goldens and samples at once."""
-    samples = [str(file) for file in rendered(tmp_path_factory.mktemp("rendered"))]
+    folder = tmp_path_factory.mktemp("rendered")
+    samples, held = [], {}
+    for name, stack, project in drafts():
+        file = folder / f"{name}.json"
+        file.write_text(stack.template)
+        samples.append(str(file))
+        held |= dict(of_template(name, stack.template)) | dict(of_whoever_deploys(name, stack, project))
     goldens = [str(file) for file in templates()]
-    return judge(templates=goldens + samples, policies=dict(policies()))
+    return judge(templates=goldens + samples, policies=dict(policies()) | held)
 
 
-def rendered(folder: Path) -> Iterator[Path]:
-    """The template of every sample, as the checked-in files give it for each of its stages on AWS."""
+def drafts() -> Iterator[tuple[str, Rendered, Project]]:
+    """The stack of every sample, as the checked-in files give it for each of its stages on AWS."""
     for spec in sorted(SAMPLES.glob("*/sls-ml.yaml")):
         for stage in yaml.safe_load(spec.read_text()).get("stages", {}) or [None]:
             project = read(spec, stage)
-            file = folder / f"{spec.parent.name}-{stage}.json"
-            file.write_text(deploy.draft(deploy.decide(project, locked(project))).template)
-            yield file
+            stack = deploy.draft(deploy.decide(project, locked(project)))
+            yield f"sample {spec.parent.name}-{stage}", stack, project
 
 
 def templates() -> list[Path]:
@@ -83,13 +93,34 @@ def templates() -> list[Path]:
 def policies() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every policy document of the goldens, with the holes filled."""
     for file in templates():
-        resources = json.loads(file.read_text())["Resources"]
-        for name, body in resources.items():
-            for kind, document in documents(body.get("Properties", {})):
-                yield f"{file.stem}: {name} {kind}", filled(document, resources)
+        yield from of_template(file.stem, file.read_text())
     for file in sorted((GOLDEN / "iam").glob("*.json")):
         for document in json.loads(file.read_text()):
             yield f"{file.stem}: {document['name']}", document["policy"]
+
+
+def of_template(title: str, template: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every policy document of a template, with the holes filled."""
+    resources = json.loads(template)["Resources"]
+    for name, body in resources.items():
+        for kind, document in documents(body.get("Properties", {})):
+            yield f"{title}: {name} {kind}", filled(document, resources)
+
+
+def of_whoever_deploys(title: str, stack: Rendered, project: Project) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a deployer may do, what who lets CI deploy may do, and the roles that GitHub and GitLab get."""
+    where = (project.project, project.stage, project.region)
+    for asked in ("github:acme/models", "gitlab:acme/models"):
+        who = pipeline(asked, project.stage)
+        roles = ci_roles.roles(*where, who, stack, ACCOUNT)
+        yield from of_template(f"{title} {asked}", roles.template)
+        for document in ci_roles.makers(*where, who, stack, ACCOUNT):
+            yield f"{title}: {document.name}", document.policy
+    template = json.loads(stack.template)
+    for document in deployer_policy.deploy(
+        template, stack=stack.stack, region=project.region, account=ACCOUNT
+    ):
+        yield f"{title}: {document.name}", document.policy
 
 
 def documents(properties: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -131,8 +162,11 @@ def test_sam_has_nothing_to_say(verdicts: dict[str, Any]) -> None:
 
 
 def test_parliament_says_nothing_new(verdicts: dict[str, Any]) -> None:
-    # GIVEN every policy document of the goldens
+    # GIVEN every policy document of the goldens, and of each sample with its deployer and CI
     said = {(name, finding) for name, found in verdicts["policies"].items() for finding in found}
+    assert sum(name.startswith("sample ") for name in verdicts["policies"]) > 10 * len(
+        list(SAMPLES.iterdir())
+    )
     # THEN parliament finds nothing but what is accepted, and each acceptance is still needed
     assert [each for each in sorted(said) if not any(part in each[1] for part in ACCEPTED)] == []
     assert [part for part in ACCEPTED if not any(part in finding for _, finding in said)] == []

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from sls_ml.local.api_calls import FunctionCalls
+from sls_ml.local.api_calls import FunctionCalls, function_of
 from sls_ml.local.api_tokens import Issuers, TokenRefusedError
 from sls_ml.local.authorisation import DeniedError, Request, allows, authenticate
 from sls_ml.local.functions import LambdaError
@@ -16,8 +15,6 @@ from sls_ml.local.payload import event_of, signed_by
 
 Known = Mapping[str, Any] | None
 """What is known of a caller: the event's ``requestContext.authorizer``."""
-
-_FUNCTION = re.compile(r"arn:aws:apigateway:[^:]*:lambda:path/2015-03-31/functions/(.+)/invocations")
 
 
 class RefusedError(Exception):
@@ -123,7 +120,7 @@ class Authorizers:
         self, api: Any, authorizer: Any, identity: list[str], event: Mapping[str, Any], id_: str
     ) -> Mapping[str, Any]:
         """What the authorizer's function says, in its simple form."""
-        function = _FUNCTION.fullmatch(str(authorizer.authorizer_uri))
+        function = function_of(str(authorizer.authorizer_uri))
         failed = RefusedError(500, "Internal Server Error")
         if function is None or not authorizer.enable_simple_response:
             raise failed
@@ -138,7 +135,7 @@ class Authorizers:
             asked.pop(left_out, None)
         source_arn = f"{self._arn}:{api.api_id}/authorizers/{authorizer.id}"
         try:
-            outcome = self._calls.call(function[1], asked, source_arn=source_arn, request_id=id_)
+            outcome = self._calls.call(function, asked, source_arn=source_arn, request_id=id_)
         except LambdaError as error:
             raise failed from error
         if outcome.failed:

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+import threading
+from collections.abc import Callable, Mapping
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from sls_ml.local.authorisation import allows
 from sls_ml.local.function_host import FunctionHost, Outcome
 from sls_ml.local.functions import Functions, LambdaError
+from sls_ml.local.payload import Answer
 
 SERVICE = "apigateway.amazonaws.com"
+_FUNCTION = re.compile(r"arn:aws:apigateway:[^:]*:lambda:path/2015-03-31/functions/(.+)/invocations")
+
+
+def function_of(uri: str) -> str | None:
+    """The ARN of the function that an integration or authorizer calls; None where it calls none."""
+    found = _FUNCTION.fullmatch(uri)
+    return found[1] if found else None
+
+
+def within(seconds: float, call: Callable[[], Answer]) -> Answer | None:
+    """What a call answers; None where it takes longer: it goes on, and nobody hears its answer."""
+    answers: SimpleQueue[Answer] = SimpleQueue()
+    threading.Thread(target=lambda: answers.put(call()), daemon=True).start()
+    try:
+        return answers.get(timeout=seconds)
+    except Empty:
+        return None
 
 
 class FunctionCalls:

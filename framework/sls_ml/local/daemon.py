@@ -62,6 +62,7 @@ class Cloud:
         from sls_ml.local.functions import Functions
         from sls_ml.local.http_api import HttpApis
         from sls_ml.local.lambda_api import LambdaApi
+        from sls_ml.local.rest_api import RestApis
         from sls_ml.local.scheduler import Scheduler
         from sls_ml.local.service import mount
 
@@ -75,6 +76,7 @@ class Cloud:
         urls = FunctionUrls(account=at.account, functions=functions, host=self._host, doors=self._doors)
         calls = FunctionCalls(account=at.account, functions=functions, host=self._host)
         apis = HttpApis(account=at.account, region=at.region, calls=calls, doors=self._doors)
+        self._rest_apis = RestApis(account=at.account, region=at.region, calls=calls)
         self._sources = EventSources(account=account, functions=functions, host=self._host)
         scheduler = Scheduler(account)
         lambda_ = LambdaApi(at.account, at.region, functions, self._host, urls, self._sources, self._stopping)
@@ -91,6 +93,7 @@ class Cloud:
         moto_mends.name_log_groups()
         moto_mends.sign_empty_bodies()
         moto_mends.serve_apis(apis.open, apis.close)
+        moto_mends.take_swagger()
         moto_mends.judge_calls()
         moto_mends.keep_time(scheduler.begin, scheduler.end)
 
@@ -110,7 +113,10 @@ class Cloud:
         server = make_server(
             HOST,
             self._socket.getsockname()[1],
-            _guarded(DomainDispatcherApplication(lambda service: _outspoken(create_backend_app(service)))),
+            _guarded(
+                DomainDispatcherApplication(lambda service: _outspoken(create_backend_app(service))),
+                self._rest_apis.call,
+            ),
             threaded=True,
             request_handler=MotoRequestHandler,
             fd=self._socket.fileno(),
@@ -179,8 +185,12 @@ def _outspoken(application: Any) -> Any:
     return application
 
 
-def _guarded(application: Any) -> Any:
-    """Refuse what could come from a web page, and moto's own controls, which know no signature."""
+def _guarded(application: Any, rest_apis: Any) -> Any:
+    """Refuse what could come from a web page, and moto's own controls, which know no signature.
+
+    Requests to a REST API's host name go there.
+    """
+    from sls_ml.local.rest_api import HOST_PART
     from sls_ml.local.service import keep_body
 
     def call(environ: dict[str, Any], start_response: Any) -> Any:
@@ -189,6 +199,8 @@ def _guarded(application: Any) -> Any:
         if foreign or environ.get("PATH_INFO", "").startswith("/moto-api"):
             start_response("403 Forbidden", [("Content-Type", "application/json")])
             return [b'{"Message":"Forbidden"}']
+        if HOST_PART in host:
+            return rest_apis(environ, start_response)
         keep_body(environ)
         return application(environ, start_response)
 

@@ -6,15 +6,13 @@ moto keeps what an API is made of; this serves it, on a loopback port each.
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Mapping
-from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import unquote
 
 from sls_ml.local.api_authorizers import Authorizers, Known, RefusedError
-from sls_ml.local.api_calls import FunctionCalls
+from sls_ml.local.api_calls import FunctionCalls, within
 from sls_ml.local.api_throttle import Throttle
 from sls_ml.local.authorisation import Request
 from sls_ml.local.front_door import FrontDoors
@@ -139,16 +137,11 @@ class HttpApis:
             authorizer=known,
         )
         source_arn = f"{self._arn}:{api.api_id}/{STAGE}/{source_of(route.route_key)}"
-        results: SimpleQueue[Answer] = SimpleQueue()
-
-        def run() -> None:
-            results.put(self._run(integration.integration_uri, event, source_arn, id_))
-
-        threading.Thread(target=run, daemon=True).start()
-        try:
-            return results.get(timeout=integration.timeout_in_millis / 1000)
-        except Empty:  # the function goes on; nobody hears its answer
-            return said(503, "Service Unavailable")
+        answered = within(
+            integration.timeout_in_millis / 1000,
+            lambda: self._run(integration.integration_uri, event, source_arn, id_),
+        )
+        return answered or said(503, "Service Unavailable")
 
     def _run(self, function: str, event: Mapping[str, Any], source_arn: str, id_: str) -> Answer:
         try:

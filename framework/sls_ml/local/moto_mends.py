@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from moto.apigateway.models import APIGatewayBackend
 from moto.apigatewayv2.models import ApiGatewayV2Backend
 from moto.core.responses import ActionResult
 from moto.events.models import Rule
@@ -151,6 +152,49 @@ def serve_apis(open_: Callable[[Any], str], close: Callable[[Any], None]) -> Non
             close(api)
 
     moto.create_api, moto.delete_api = create_and_serve, delete_and_close
+
+
+def take_swagger() -> None:
+    """Take REST APIs in Swagger 2.0, and keep who may call them.
+
+    moto refuses it, though what it reads of OpenAPI 3 is the same there.
+    """
+    moto: Any = APIGatewayBackend
+    put, import_ = moto.put_rest_api, moto.import_rest_api
+
+    def import_any(backend: Any, api_doc: dict[str, Any], fail_on_warnings: bool) -> Any:
+        described = {**api_doc, "info": {"description": "", **api_doc["info"]}}
+        return import_(backend, described, fail_on_warnings)
+
+    def put_any(backend: Any, function_id: str, api_doc: dict[str, Any], **values: Any) -> Any:
+        if api_doc.get("swagger") != "2.0":
+            return put(backend, function_id, api_doc, **values)
+        paths = {
+            path: {method: _with_whole_integration(entry) for method, entry in methods.items()}
+            for path, methods in api_doc["paths"].items()
+        }
+        api = put(backend, function_id, {"openapi": "3.0.1", "paths": paths}, **values)
+        definitions = api_doc.get("securityDefinitions", {})
+        for resource in api.resources.values():
+            for verb, method in resource.resource_methods.items():
+                asked = paths.get(resource.get_path(), {}).get(verb.lower(), {}).get("security", [])
+                kinds = {
+                    definitions[name].get("x-amazon-apigateway-authtype") for each in asked for name in each
+                }
+                method.authorization_type = (
+                    "AWS_IAM" if kinds == {"awsSigv4"} else "CUSTOM" if kinds else "NONE"
+                )
+        api.binaryMediaTypes = list(api_doc.get("x-amazon-apigateway-binary-media-types") or [])
+        return api
+
+    moto.put_rest_api, moto.import_rest_api = put_any, import_any
+
+
+def _with_whole_integration(entry: dict[str, Any]) -> dict[str, Any]:
+    """A method whose integration has what moto wants of each, its kind in capitals."""
+    key = "x-amazon-apigateway-integration"
+    given = entry[key]
+    return {**entry, key: {"uri": "", "httpMethod": "", **given, "type": given["type"].upper()}}
 
 
 def judge_calls() -> None:

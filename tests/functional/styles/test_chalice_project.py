@@ -16,12 +16,16 @@ from typing import Any
 import httpx
 import pytest
 from boto3 import Session
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from chalice.test import Client
-from tests.functional.styles.conftest import ROW, TESTS, deployment, forget_modules, function, generate
+from tests.functional.styles.conftest import ROW, deployment, forget_modules, function, generate
 
 from sls_ml.errors import UnsupportedError, UsageError
 from sls_ml.intent.model import Deployment, Function, ReadModel, WriteLogs
 from sls_ml.local import control
+from sls_ml.local.files import Endpoint
 from sls_ml.package.model import Package
 from sls_ml.provider.aws import chalice
 from sls_ml.spec.model import Concurrency, Domain, Http, Secret, Throttle
@@ -175,47 +179,93 @@ def test_chalice_package_gives_a_template_that_holds_what_the_spec_says(project:
     assert "handler.py" not in names
 
 
-def test_what_chalice_deploys_answers(project: Path, tmp_path: Path) -> None:
-    # GIVEN the embedded cloud, which has all that Chalice wants but the import of a REST API of Swagger 2.0
-    cloud = control.up(tmp_path)
-    session = Session(cloud.access_key, cloud.secret_key, region_name=cloud.region)
-    here = {
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Endpoint]:
+    """An embedded cloud of one test."""
+    try:
+        yield control.up(tmp_path)
+    finally:
+        control.down(tmp_path)
+
+
+def here(cloud: Endpoint) -> dict[str, str]:
+    """The environment in which an SDK finds the embedded cloud."""
+    return {
         "AWS_ACCESS_KEY_ID": cloud.access_key,
         "AWS_SECRET_ACCESS_KEY": cloud.secret_key,
         "AWS_DEFAULT_REGION": cloud.region,
         "AWS_ENDPOINT_URL": cloud.url,
         "AWS_MAX_ATTEMPTS": "1",
     }
-    try:
-        # WHEN the project is deployed, and called as the REST API would call it
-        done = run(project, "deploy", "--stage", "dev", **here)
-        made = session.client("lambda", endpoint_url=cloud.url)
-        settings = made.get_function_configuration(FunctionName="risk-predict-dev")
-        called = made.invoke(FunctionName="risk-predict-dev", Payload=json.dumps(rest_event("/predict")))
-        answer = json.load(called["Payload"])
-        roles = session.client("iam", endpoint_url=cloud.url)
-        granted = roles.get_role_policy(
-            RoleName=settings["Role"].rpartition("/")[2], PolicyName="risk-predict-dev-api_handler"
-        )
-    finally:
-        control.down(tmp_path)
-    # THEN it comes as far as the REST API
-    assert "ImportRestApi" in done.stderr
+
+
+def ask(cloud: Endpoint, address: str, body: str, **more: Any) -> httpx.Response:
+    """Ask the REST API that Chalice names an address of, at its name in the embedded cloud."""
+    host, path = re.fullmatch(r"https://([^/]+)\.eu-west-1\.amazonaws\.com(/.*)", address).groups()  # type: ignore[union-attr]
+    headers = {**JSON, "host": f"{host}.localhost:{cloud.url.rpartition(':')[2]}", **more.pop("headers", {})}
+    return httpx.post(f"{cloud.url}{path}", content=body, headers=headers, timeout=60, **more)
+
+
+def address(told: str) -> str:
+    """The address of the REST API in what `chalice deploy` prints."""
+    found = re.search(r"Rest API URL: (\S+)", told)
+    assert found, told
+    return found[1]
+
+
+def test_chalice_deploys_changes_and_deletes_it(project: Path, cloud: Endpoint) -> None:
+    # GIVEN an embedded cloud WHEN the project is deployed, and its REST API asked
+    done = run(project, "deploy", "--stage", "dev", **here(cloud))
+    assert done.returncode == 0, done.stdout + done.stderr
+    url = address(done.stdout)
+    answer = ask(cloud, f"{url}predict", PREDICTION)
+    refused = ask(cloud, f"{url}predict", '{"rows": [{"age": "old"}]}')
+    # THEN it predicts, and says what is wrong
+    assert (answer.status_code, answer.json()["model"]) == (200, "linear-1"), answer.text
+    assert (refused.status_code, refused.json()["error"]["field"]) == (422, "age")
+    # AND knows nothing beside its routes and stages
+    assert ask(cloud, f"{url}a/b/c/d/e/f/g", PREDICTION).json()["message"] == "Missing Authentication Token"
+    assert ask(cloud, url.replace("/api/", "/other/"), PREDICTION).status_code == 403
     # AND the function has the settings of the spec, and a role with exactly its policy
+    session = Session(cloud.access_key, cloud.secret_key, region_name=cloud.region)
+    made = session.client("lambda", endpoint_url=cloud.url)
+    settings = made.get_function_configuration(FunctionName="risk-predict-dev")
     assert (settings["Handler"], settings["MemorySize"], settings["Timeout"]) == ("app.app", 512, 10)
     assert settings["Environment"]["Variables"]["GREETING"] == "hello"
+    granted = session.client("iam", endpoint_url=cloud.url).get_role_policy(
+        RoleName=settings["Role"].rpartition("/")[2], PolicyName="risk-predict-dev-api_handler"
+    )
     written = json.loads((project / ".chalice" / "policy-dev.json").read_text("utf-8"))
     assert granted["PolicyDocument"] == written
-    # AND it predicts
-    assert answer["statusCode"] == 200, answer
-    assert json.loads(answer["body"])["model"] == "linear-1"
+    # AND it can be deployed again, at the same address
+    again = run(project, "deploy", "--stage", "dev", **here(cloud))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert address(again.stdout) == url
+    assert ask(cloud, f"{url}predict", PREDICTION).status_code == 200
+    # WHEN it is deleted THEN nothing answers, and nothing is left
+    gone = run(project, "delete", "--stage", "dev", **here(cloud))
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    assert ask(cloud, f"{url}predict", PREDICTION).status_code == 403
+    assert made.list_functions()["Functions"] == []
 
 
-def rest_event(path: str) -> dict[str, Any]:
-    """What API Gateway sends for a prediction."""
-    event: dict[str, Any] = json.loads((TESTS / "events" / "rest-post.json").read_text("utf-8"))
-    event["requestContext"] |= {"resourcePath": "/{a}", "path": f"/api{path}"}
-    return event | {"path": path, "pathParameters": {"a": path[1:]}, "resource": "/{a}", "body": PREDICTION}
+def test_what_chalice_deploys_wants_a_signature(tmp_path: Path, cloud: Endpoint) -> None:
+    # GIVEN a function that is not public, deployed by Chalice
+    project = write(tmp_path, function(style="chalice"))
+    done = run(project, "deploy", "--stage", "dev", **here(cloud))
+    assert done.returncode == 0, done.stdout + done.stderr
+    url = f"{address(done.stdout)}predict"
+    # WHEN it is asked without a signature, and with one
+    plain = ask(cloud, url, PREDICTION)
+    host = (
+        f"{url.removeprefix('https://').partition('.eu-west-1')[0]}.localhost:{cloud.url.rpartition(':')[2]}"
+    )
+    path = url.partition(".amazonaws.com")[2]
+    signing = AWSRequest("POST", f"http://{host}{path}", JSON, PREDICTION)
+    SigV4Auth(Credentials(cloud.access_key, cloud.secret_key), "execute-api", cloud.region).add_auth(signing)
+    signed = ask(cloud, url, PREDICTION, headers=dict(signing.headers.items()))
+    # THEN only the second is answered
+    assert (plain.status_code, signed.status_code) == (403, 200), (plain.text, signed.text)
 
 
 def test_routes_want_a_signature_unless_the_spec_says_public(
