@@ -212,6 +212,7 @@ def trials(wanted: list[str]) -> Iterator[tuple[str, Trial]]:
     sys.path.append(str(ROOT / "tests" / "conformance" / "sweep"))
     from data import DATA, TRAINING, target
     from recipes import RECIPES
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
     from sklearn.utils import all_estimators
 
     classes = dict(all_estimators())

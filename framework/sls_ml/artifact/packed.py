@@ -17,6 +17,9 @@ _MODEL_GRAPH, _GRAPH_NODE, _NODE_ATTRIBUTE = 7, 1, 5
 _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS, _ATTRIBUTE_FLOATS, _ATTRIBUTE_INTS = 6, 11, 7, 8
 """Numbers of fields in onnx-ml.proto."""
 
+_LISTS = {6: "int32_data", 7: "int64_data"}
+"""The field of a TensorProto that holds its numbers as varints, by element type (INT32, INT64)."""
+
 _PAYS = 3
 """The fewest numbers in a list that packing makes smaller."""
 
@@ -55,6 +58,28 @@ def ints(name: str, values: npt.NDArray[np.generic]) -> bytes:
 
     head = AttributeProto(name=name, type=AttributeProto.INTS).SerializeToString(deterministic=True)
     return bytes(head) + _field(_ATTRIBUTE_INTS, varints(values.astype(np.int64)))
+
+
+def pack_tensors(graph: Any) -> None:
+    """Write whole numbers of constants as varints, in place, where that is smaller than a fixed width."""
+    for tensor in graph.initializer:
+        _pack_tensor(tensor)
+    for node in graph.node:
+        for attribute in node.attribute:
+            for tensor in (attribute.t, *attribute.tensors):
+                _pack_tensor(tensor)
+            for inner in (attribute.g, *attribute.graphs):
+                pack_tensors(inner)
+
+
+def _pack_tensor(tensor: Any) -> None:
+    field = _LISTS.get(tensor.data_type)
+    if field is None or not tensor.raw_data:
+        return
+    values = np.frombuffer(tensor.raw_data, dtype="<i4" if field == "int32_data" else "<i8")
+    if len(varints(values)) < len(tensor.raw_data):
+        tensor.ClearField("raw_data")
+        getattr(tensor, field).extend(values.tolist())
 
 
 def _graph(graph: Any) -> bytes:

@@ -76,7 +76,7 @@ def _facts(artifact: Artifact) -> str:
     compared = rows.get("sample", 0) + rows.get("adversarial", 0)
     facts = [
         (_size(artifact.bytes), "in all, uncompressed"),
-        (str(len(manifest["inputs"])), "inputs"),
+        (str(len(manifest["inputs"])), "input" if len(manifest["inputs"]) == 1 else "inputs"),
         (manifest["engines"][0], "serves it first"),
         (f"{compared:,}", f"rows compared, {rows.get('adversarial', 0):,} of them made up"),
     ]

@@ -40,6 +40,12 @@ def scatter(points: Sequence[tuple[float, float]], *, diagonal: bool, label: str
         for x, y in (place(*point) for point in points)
     )
     floor = _HEIGHT - _BOTTOM
+    heights = [(min(up), floor), (max(up), _TOP + 10)]
+    if min(up) == max(up):  # all lie on one line
+        heights = [(up[0], (floor + _TOP) // 2 + 4)]
+    marks = "".join(
+        f'<text x="{_LEFT - 8}" y="{y:g}" text-anchor="end">{value + 0.0:.3g}</text>' for value, y in heights
+    )
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">'
         f'<rect class="frame" x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
@@ -47,8 +53,7 @@ def scatter(points: Sequence[tuple[float, float]], *, diagonal: bool, label: str
         f'<line class="same" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>{dots}'
         f'<text x="{_LEFT}" y="{_HEIGHT - 6}">{min(across):.3g}</text>'
         f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 6}" text-anchor="end">{max(across):.3g}</text>'
-        f'<text x="{_LEFT - 8}" y="{floor}" text-anchor="end">{min(up):.3g}</text>'
-        f'<text x="{_LEFT - 8}" y="{_TOP + 10}" text-anchor="end">{max(up):.3g}</text></svg>'
+        f"{marks}</svg>"
     )
 
 

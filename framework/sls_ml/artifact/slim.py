@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 from typing import Any
 
+from sls_ml.artifact import packed
+
 GRAPH_NAME = "model"
 
 _COMPARED = 4096
@@ -25,6 +27,7 @@ def slim(model: Any, *, outputs: Mapping[str, str]) -> None:
     _drop_identities(graph)
     _share(graph)
     _shorten(graph)
+    packed.pack_tensors(graph)
     for node in graph.node:
         node.doc_string = ""
         node.name = ""

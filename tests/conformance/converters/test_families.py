@@ -34,7 +34,7 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
-from sklearn.svm import SVC, SVR, LinearSVC
+from sklearn.svm import SVC, SVR, LinearSVC, NuSVC
 
 from sls_ml.artifact.converters import NULL_STRING, Graph, Tensor, check, converter
 from sls_ml.errors import ModelError
@@ -46,6 +46,10 @@ def numbers(seed: int) -> np.ndarray:
 
 def three(x: np.ndarray) -> np.ndarray:
     return np.array(["a", "b", "c"])[np.digitize(x[:, 0] + x[:, 1] ** 2, [0, 1.5])]
+
+
+def five(x: np.ndarray) -> np.ndarray:
+    return np.digitize(x[:, 0] + x[:, 1], [-1.0, -0.3, 0.4, 1.2])
 
 
 def two(x: np.ndarray) -> np.ndarray:
@@ -72,6 +76,9 @@ CLASSIFIERS = [
 ]
 SCORERS = [
     (SVC(), three),
+    (SVC(decision_function_shape="ovo"), five),
+    (SVC(break_ties=True), five),
+    (NuSVC(nu=0.2), five),
     (SVC(kernel="poly"), two),
     (LinearSVC(), three),
     (OneVsOneClassifier(LinearSVC()), three),
@@ -190,6 +197,33 @@ def test_encoder(run: Any, model: Any) -> None:
     # THEN the codes are the original's
     want = model.transform(fresh)
     np.testing.assert_array_equal(found, want.toarray() if hasattr(want, "toarray") else want)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        OrdinalEncoder(),
+        OrdinalEncoder(encoded_missing_value=-1),
+        OrdinalEncoder(encoded_missing_value=-0.5),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-3, encoded_missing_value=-4),
+    ],
+    ids=str,
+)
+def test_codes_of_missing_and_unknown_numbers(run: Any, model: Any) -> None:
+    # GIVEN an encoder of numbers with missing ones, and fresh rows with unknown ones where it takes them
+    x = np.random.default_rng(0).integers(0, 6, size=(60, 3)) * 0.5
+    x[::7, 1] = np.nan
+    model.fit(x)
+    fresh = x[::-1].copy()
+    if model.handle_unknown != "error":
+        fresh[:9, 0] = 0.25
+
+    # WHEN its graph encodes them
+    [found] = run(model, fresh)
+
+    # THEN the codes are the original's, NaN where they are
+    np.testing.assert_array_equal(found, model.transform(fresh))
 
 
 def test_column_transformer_inside_other_estimators(run: Any) -> None:

@@ -50,14 +50,18 @@ def spelt(value: Any) -> str:
     return NULL_STRING if is_nan(value) else str(value)
 
 
-def positions(graph: Graph, column: Tensor, categories: npt.NDArray[Any]) -> Tensor:
+def positions(
+    graph: Graph, column: Tensor, categories: npt.NDArray[Any], codes: npt.ArrayLike | None = None
+) -> Tensor:
     """Where each value stands in the categories, int64; -1 where it is not among them.
 
     Args:
         graph: The graph to add to.
         column: Strings or numbers (compared in double precision), of any shape, which the result has too.
         categories: Distinct values, None or NaN for missing.
+        codes: Whole numbers to give instead: one for each category, last that of all other values.
     """
+    codes = np.asarray([*range(len(categories)), -1] if codes is None else codes, dtype=np.int64)
     version = 2 if column.kind == "string" else 4
     node = onnx.NodeProto(op_type="LabelEncoder", domain="ai.onnx.ml", name=graph.name("LabelEncoder"))
     if column.kind == "string":
@@ -72,8 +76,8 @@ def positions(graph: Graph, column: Tensor, categories: npt.NDArray[Any]) -> Ten
         keys_ = node.attribute.add(name="keys_strings", type=onnx.AttributeProto.STRINGS)
         keys_.strings.extend(key.encode() for key in keys)
         values = node.attribute.add(name="values_int64s", type=onnx.AttributeProto.INTS)
-        values.ints.extend(range(len(keys)))
-        node.attribute.add(name="default_int64", type=onnx.AttributeProto.INT, i=-1)
+        values.ints.extend(codes[:-1].tolist())
+        node.attribute.add(name="default_int64", type=onnx.AttributeProto.INT, i=int(codes[-1]))
     else:
         column = column.cast("float64")
         if categories.dtype.kind in "iu" and (np.abs(categories.astype(float)) > _EXACT).any():
@@ -85,8 +89,8 @@ def positions(graph: Graph, column: Tensor, categories: npt.NDArray[Any]) -> Ten
         numbers = np.asarray([np.nan if is_missing(v) else v for v in categories], dtype=np.float64)
         for name, array in (
             ("keys_tensor", numbers),
-            ("values_tensor", np.arange(len(numbers))),
-            ("default_tensor", np.asarray([-1])),
+            ("values_tensor", codes[:-1]),
+            ("default_tensor", codes[-1:]),
         ):
             attribute = node.attribute.add(name=name, type=onnx.AttributeProto.TENSOR)
             attribute.t.CopyFrom(onnx.numpy_helper.from_array(array))

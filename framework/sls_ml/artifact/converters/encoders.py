@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,7 @@ def one_hot_encoder(model: OneHotEncoder, inputs: list[Tensor], graph: Graph) ->
         places, width = _one_hot_places(model, at)
         if not width:
             continue
-        place = positions(graph, column, model.categories_[at])
-        if not np.array_equal(places, [*range(width), NOWHERE]):
-            place = graph.pick(places, place)
+        place = positions(graph, column, model.categories_[at], places)
         hit = graph.equal(place, np.arange(width).reshape(1, -1))
         hit.width = width
         found.append(hit)
@@ -74,21 +73,40 @@ def _grouped(model: Any, at: int) -> tuple[npt.NDArray[np.int64], int | None]:
 @converter(OrdinalEncoder, columns=True)
 def ordinal_encoder(model: OrdinalEncoder, inputs: list[Tensor], graph: Graph) -> Tensor:
     """The number of each category; missing and unknown ones as the encoder was told."""
-    found = []
-    for at, column in enumerate(split_columns(inputs)):
-        categories = model.categories_[at]
-        grouped, infrequent = _grouped(model, at)
-        codes = np.full(len(categories), model.encoded_missing_value, dtype=np.float64)
-        codes[: len(grouped)] = grouped  # NaN, the last category, has no place among grouped ones
-        if at in model._missing_indices:
-            codes[model._missing_indices[at]] = model.encoded_missing_value
-        unknown = np.nan
-        if model.handle_unknown == "use_encoded_value":
-            unknown = model.unknown_value
-        elif infrequent is not None:
-            unknown = grouped[infrequent]
-        found.append(graph.pick(np.append(codes, unknown), positions(graph, column, categories)))
-    return graph.concat(found)
+    columns = split_columns(inputs)
+    codes = [_codes(model, at) for at in range(len(columns))]
+    every = np.concatenate(codes)
+    known = every[~np.isnan(every)]
+    if (known % 1).any():  # encoded_missing_value may be any number
+        places = map(partial(positions, graph), columns, model.categories_)
+        return graph.concat([graph.pick(each, place) for each, place in zip(codes, places, strict=True)])
+    nan = int(known.min(initial=0.0)) - 1  # a whole number stands for it
+    place = graph.concat(
+        [
+            positions(graph, column, categories, np.where(np.isnan(each), nan, each))
+            for column, categories, each in zip(columns, model.categories_, codes, strict=True)
+        ]
+    )
+    found = place.cast("float64")
+    return (
+        found if len(known) == len(every) else graph.where(graph.equal(place, np.asarray(nan)), np.nan, found)
+    )
+
+
+def _codes(model: Any, at: int) -> npt.NDArray[np.float64]:
+    """The code of each category of a feature, last of an unknown one: whole numbers or NaN."""
+    categories = model.categories_[at]
+    grouped, infrequent = _grouped(model, at)
+    codes = np.full(len(categories) + 1, model.encoded_missing_value, dtype=np.float64)
+    codes[: len(grouped)] = grouped  # NaN, the last category, has no place among grouped ones
+    if at in model._missing_indices:
+        codes[model._missing_indices[at]] = model.encoded_missing_value
+    codes[-1] = np.nan
+    if model.handle_unknown == "use_encoded_value":
+        codes[-1] = model.unknown_value
+    elif infrequent is not None:
+        codes[-1] = grouped[infrequent]
+    return codes
 
 
 @converter(TargetEncoder, columns=True)

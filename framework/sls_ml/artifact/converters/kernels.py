@@ -18,6 +18,9 @@ from sls_ml.artifact.converters.registry import converter
 KERNELS = frozenset({"linear", "poly", "polynomial", "rbf", "sigmoid"})
 """The kernels that we know; the others, and kernels that are functions, are refused."""
 
+_BY_CLASS = 4
+"""The fewest classes whose pairs are so many that weights by class are smaller and faster."""
+
 Array = npt.NDArray[Any]
 
 _EXPONENT = 1e-9
@@ -106,8 +109,11 @@ def one_class_svm(model: OneClassSVM, x: Tensor, graph: Graph) -> tuple[Tensor, 
 @converter(SVC, NuSVC, when=lambda model: not hasattr(model, "predict_proba"))
 def svc(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
     """Labels by the votes of all pairs of classes; scores by the shape that was asked for."""
-    weights = _pair_weights(model)
-    pairs = _to_support(model, x, graph) @ weights + np.asarray(model.intercept_).reshape(1, -1)
+    near = _to_support(model, x, graph)
+    paired = (
+        _by_class(model, near, graph) if len(model.classes_) >= _BY_CLASS else near @ _pair_weights(model)
+    )
+    pairs = paired + np.asarray(model.intercept_).reshape(1, -1)
     classes = len(model.classes_)
     if classes == 2:
         return graph.pick(model.classes_, (pairs > 0.0).cast("int64").reshape(-1)), pairs
@@ -150,6 +156,24 @@ def _pair_weights(model: Any) -> Array:
         column[starts[j] : ends[j]] = dual[i, starts[j] : ends[j]]
         columns.append(column)
     return np.stack(columns, axis=1)
+
+
+def _by_class(model: Any, near: Tensor, graph: Graph) -> Tensor:
+    """The pairs' scores, from what the vectors of one class say against each of the others.
+
+    A vector then has a weight for each other class, as libsvm keeps them, not one for each pair.
+    """
+    dual, classes = dense(model.dual_coef_), len(model.classes_)
+    sizes = np.asarray(model.n_support_, dtype=np.int64)
+    ends = np.cumsum(sizes)
+    parts = graph.ops("Split", near, sizes, kinds=["float64"] * classes, axis=1)
+    against = graph.concat(
+        [part @ dual[:, end - size : end].T for part, size, end in zip(parts, sizes, ends, strict=True)]
+    )
+    first, second = np.triu_indices(classes, 1)
+    other = classes - 1
+    won = against.columns((first * other + second - 1).tolist())
+    return won + against.columns((second * other + first).tolist())
 
 
 def _gamma(model: Any, features: int) -> float:
