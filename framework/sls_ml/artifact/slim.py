@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 from typing import Any
 
-from sls_ml.artifact import packed
-
 GRAPH_NAME = "model"
 
 _COMPARED = 4096
@@ -21,6 +19,8 @@ def slim(model: Any, *, outputs: Mapping[str, str]) -> None:
         model: The graph.
         outputs: The graph's outputs to keep, by name, with the names that they are to have.
     """
+    from sls_ml.artifact import packed  # loads numpy
+
     graph = model.graph
     _rename_outputs(graph, outputs)
     _drop_unreached(graph)
