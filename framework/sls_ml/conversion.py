@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sls_ml.artifact.folder import verified
 from sls_ml.errors import ArtifactError, ModelError, ParityError, StaleError
 from sls_ml.spec.model import Model, Project
 
@@ -115,30 +116,21 @@ def convert(
 
 
 def find(project: Project, name: str, digest: str, *, fresh: bool = False) -> Converted:
-    """Look an artifact up in the artifacts folder.
+    """Look an artifact up in the artifacts folder, and hold every byte of it to the digest.
 
     Raises:
         StaleError: It is not there.
-        ArtifactError: Its manifest is not the one that the digest names.
+        ArtifactError: It is not what the digest says, or not whole.
     """
     folder = project.artifacts_folder / name / digest
-    try:
-        text = (folder / "manifest.json").read_bytes()
-    except OSError as error:
+    if not _there(folder):
         raise StaleError(
             f"the artifact {digest[:12]} of the model {name} is not in the artifacts folder",
             code="artifact-missing",
             where=str(folder),
             mend="run `sls-ml convert` and `sls-ml generate`, and check in what they write",
-        ) from error
-    if hashlib.sha256(text).hexdigest() != digest:
-        raise ArtifactError(
-            f"manifest.json of the model {name} is not what its address says",
-            code="artifact-tampered",
-            where=str(folder),
-            mend="restore the folder from version control, or convert again",
         )
-    manifest = json.loads(text)
+    manifest = verified(folder, digest)
     size = sum(entry["bytes"] for entry in manifest["files"].values())
     return Converted(name, digest, folder, manifest, size, _answers(folder), fresh)
 
@@ -179,12 +171,20 @@ def _recorded(record: Path) -> str | None:
         return None
 
 
-def _whole(folder: Path) -> bool:
-    """Whether an artifact has all its files in their full size: an interrupted write leaves less."""
+def _there(folder: Path) -> bool:
+    """Whether there is something; what may not be looked at is an error, and not absent."""
     try:
-        files = json.loads((folder / "manifest.json").read_bytes())["files"]
-        return all((folder / name).stat().st_size == entry["bytes"] for name, entry in files.items())
-    except (OSError, ValueError, KeyError):
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _whole(folder: Path) -> bool:
+    """Whether an artifact is what its address says; an interrupted write leaves less."""
+    try:
+        return _there(folder) and bool(verified(folder, folder.name))
+    except ArtifactError:
         return False
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sls_ml import deploy as story
+from sls_ml.artifact import manifest as manifests
 from sls_ml.conversion import Converted, find, locked
-from sls_ml.errors import ArtifactError, ModelError, UsageError
+from sls_ml.errors import ModelError, UsageError
 from sls_ml.provider.base import Alias, Deployer, Followed
 from sls_ml.spec.model import Project
 from sls_ml_runtime.follow import alias_key, signature
@@ -239,15 +238,8 @@ def _manifest(
             where=uri,
             mend="run `sls-ml convert`, or take one that `sls-ml status` names",
         )
-    if hashlib.sha256(text).hexdigest() != digest:
-        raise ArtifactError(
-            "a manifest is not what its address says",
-            code="artifact-tampered",
-            where=uri,
-            mend="delete that object (the store keeps its old versions), and deploy or promote again",
-        )
-    manifest: Mapping[str, Any] = json.loads(text)
-    return manifest
+    mend = "delete that object (the store keeps its old versions), and deploy or promote again"
+    return manifests.parse(text, digest, where=uri, mend=mend)
 
 
 def _listed(names: Sequence[Any]) -> str:

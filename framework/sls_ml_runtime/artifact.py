@@ -1,7 +1,7 @@
 """Open an artifact's folder and refuse it when its bytes are not what its digest says."""
 
 # pathlib and hashlib cost milliseconds of a cold start.
-# ruff: noqa: PTH116, PTH118, PTH123
+# ruff: noqa: PTH116, PTH118, PTH119, PTH123
 
 from __future__ import annotations
 
@@ -82,17 +82,24 @@ def open_folder(path: str | os.PathLike[str], digest: str, *, verify: bool = Tru
 
 
 def parse_manifest(text: bytes) -> dict[str, Any]:
-    """Parse the bytes of manifest.json and refuse an unknown format."""
+    """Parse the bytes of manifest.json and refuse an unknown format, and files that lie elsewhere."""
     try:
         manifest: dict[str, Any] = json.loads(text)
         found = manifest["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactRefused("manifest.json is not the manifest of an artifact") from error
     if found != FORMAT:
         raise ArtifactRefused(
             f"the artifact has format {found}, this runtime reads format {FORMAT}: "
             "deploy it with the version of sls-ml that wrote it"
         )
+    try:
+        for name, facts in manifest["files"].items():
+            if name != os.path.basename(name) or name in {"", ".", ".."} or facts["bytes"] < 0:
+                raise ValueError(name)
+            facts["sha256"].isalnum()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactRefused("manifest.json lists its files in a way that no artifact has") from error
     return manifest
 
 

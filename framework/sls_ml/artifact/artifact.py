@@ -74,12 +74,12 @@ class Artifact:
     def _put(place: Store, path: str, data: _Bytes) -> None:
         if place.put(path, data, mode="create"):
             return
-        there = place.head(path)
-        if there is not None and there["size"] != len(data):
-            raise ArtifactError(
-                f"The store holds {there['size']} bytes where the artifact has {len(data)}.",
-                code="artifact-corrupt",
+        there = place.get(path)
+        if there is not None and there != data:
+            raise manifests.corrupt(
+                "The store holds other bytes under this digest.",
                 where=f"{place.uri}/{path}",
+                why=f"{len(there)} bytes there, {len(data)} in the artifact: not what was saved first",
                 mend="delete that object and save again",
             )
 
@@ -127,10 +127,8 @@ def load(address: str | Path) -> Artifact:
             where=text,
             mend="check the address; it ends in <model>/<digest>",
         )
-    manifest = manifests.parse(stored, where=f"{text}/{manifests.MANIFEST}")
     digest = prefix.rpartition("/")[2]
-    if manifests.digest_of(stored) != digest:
-        raise _tampered(f"{text}/{manifests.MANIFEST}", manifests.digest_of(stored), digest)
+    manifest = manifests.parse(stored, digest, where=f"{text}/{manifests.MANIFEST}")
     files = {name: _file(store, text, prefix, name, entry) for name, entry in manifest["files"].items()}
     return Artifact(manifest=manifest, files=files, report=_report(store, prefix))
 
@@ -148,30 +146,13 @@ def _split(address: str) -> tuple[str, str]:
     return root or ("/" if address.startswith("/") else "."), f"{name}/{digest}"
 
 
-def _file(store: Store, address: str, prefix: str, name: str, entry: Any) -> bytes:
+def _file(store: Store, address: str, prefix: str, name: str, listed: Mapping[str, Any]) -> bytes:
     where = f"{address}/{name}"
-    plain = isinstance(entry, dict) and isinstance(entry.get("bytes"), int)
-    if not plain or not name or name != Path(name).name or name in (".", ".."):
-        raise ArtifactError(
-            f"manifest.json lists {name!r} in a way that no artifact has.",
-            code="artifact-corrupt",
-            where=where,
-            mend=_AGAIN,
-        )
     data = store.get(f"{prefix}/{name}")
     if data is None:
-        raise ArtifactError(
-            f"The artifact lacks {name}.", code="artifact-incomplete", where=where, mend=_AGAIN
-        )
-    if len(data) != entry["bytes"]:
-        raise ArtifactError(
-            f"{name} has {len(data)} bytes, its manifest says {entry['bytes']}.",
-            code="artifact-corrupt",
-            where=where,
-            mend=_AGAIN,
-        )
-    if manifests.digest_of(data) != entry["sha256"]:
-        raise _tampered(where, manifests.digest_of(data), entry["sha256"])
+        raise manifests.lacking(name, where=where)
+    manifests.check_size(name, len(data), listed, where=where)
+    manifests.check(name, manifests.digest_of(data), listed["sha256"], where=where)
     return data
 
 
@@ -183,16 +164,3 @@ def _report(store: Store, prefix: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return report if isinstance(report, dict) else {}
-
-
-def _tampered(where: str, found: str, wanted: str) -> ArtifactError:
-    return ArtifactError(
-        f"{where.rpartition('/')[2]} is not what its digest says.",
-        code="artifact-digest",
-        where=where,
-        why=f"its sha256 is {found[:12]}…, expected {wanted[:12]}…: it was changed after it was written",
-        mend=_AGAIN,
-    )
-
-
-_AGAIN = "fetch the artifact again, or convert the model again"

@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from sls_ml.artifact import tree_nodes
 from sls_ml.artifact.exporters.libraries import library
 from sls_ml.artifact.extras import need
 from sls_ml.errors import ModelError, SlsMlError
@@ -154,6 +155,14 @@ def _read(path: Path, load: Any) -> Any:
             where=str(path),
             mend="save the fitted estimator or pipeline itself",
         )
+    if wrong := tree_nodes.fault(model):
+        raise ModelError(
+            f"{path.name} holds a tree that no training makes.",
+            code="model-corrupt",
+            where=str(path),
+            why=f"{wrong}: scikit-learn would follow it in memory, unchecked",
+            mend="the file was damaged or tampered with: save the model again",
+        )
     return model
 
 
@@ -191,7 +200,7 @@ def _load_skops(path: Path, trust: bool) -> Any:
             f"{path.name} holds types that skops does not vouch for: {', '.join(unknown)}.",
             code="model-untrusted",
             where=str(path),
-            why="loading them takes their state from the file, unchecked; random forests are among them",
+            why="loading them takes their state from the file; scikit-learn's Tree, of forests too, is one",
             mend="set `trust: true` if the file is your own",
         )
     with _code_beside(path) if unknown else nullcontext():

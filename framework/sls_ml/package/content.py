@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from sls_ml import runtime_tree
+from sls_ml.artifact import manifest as manifests
+from sls_ml.artifact.folder import MEND, verified
 from sls_ml.errors import ArtifactError, StaleError, UnsupportedError
 from sls_ml.intent.model import EngineName
 from sls_ml.runtime_tree import RUNTIME
@@ -174,39 +175,17 @@ def artifact_files(bundled: Bundled, folder: Path | None) -> Iterator[Source]:
             where=str(folder) if folder else bundled.model,
             mend="run: sls-ml convert, then sls-ml generate",
         )
-    manifest = (folder / "manifest.json").read_bytes()
-    _verify(folder / "manifest.json", manifest, bundled.digest)
-    listed: dict[str, Any] = json.loads(manifest)["files"]
+    listed = verified(folder, bundled.digest)["files"]
     base = f"artifacts/{bundled.model}/{bundled.digest}"
-    yield Source(f"{base}/manifest.json", folder / "manifest.json", f"artifact {bundled.model}")
-    for name in bundled.files:
-        path = folder / name
-        if name not in listed or not path.is_file():
-            raise ArtifactError(
-                f"the artifact of {bundled.model} has no {name}",
-                code="artifact-incomplete",
-                where=str(folder),
-                mend="run: sls-ml convert, then sls-ml generate",
-            )
-        _verify(path, path.read_bytes(), listed[name]["sha256"])
-        yield Source(f"{base}/{name}", path, f"artifact {bundled.model}")
+    for name in ("manifest.json", *bundled.files):
+        if name not in {"manifest.json", *listed}:
+            raise manifests.lacking(name, where=str(folder), mend=MEND)
+        yield Source(f"{base}/{name}", folder / name, f"artifact {bundled.model}")
 
 
 def _read_by(engine: EngineName, files: Mapping[str, int]) -> list[str]:
     """The files of an artifact that an engine reads: lite its own one, the others all but that."""
     return sorted(name for name in files if (name == _LITE_FILE) == (engine == "lite"))
-
-
-def _verify(path: Path, content: bytes, expected: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise ArtifactError(
-            f"{path.name} is not what its digest says",
-            code="artifact-changed",
-            where=str(path),
-            why=f"expected {expected[:12]}, found {found[:12]}",
-            mend="get the artifact from the store or version control again, or run: sls-ml convert",
-        )
 
 
 def _walk(folder: Path) -> Iterator[Path]:

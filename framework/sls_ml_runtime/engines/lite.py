@@ -92,16 +92,19 @@ class Engine:
     def _load(self, content: bytes | mmap, path: str) -> None:
         program = Program(content, path)
         header = program.header
-        self._inputs = [
-            (register, name, {"dtype": dtype, "columns": columns})
-            for register, name, dtype, columns in header["inputs"]
-        ]
-        self._outputs = header["outputs"]
-        self._registers = header["registers"]
-        self._steps = [
-            _bind(operation, program.array, result, operands, parameters)
-            for operation, result, operands, *parameters in header["steps"]
-        ]
+        try:
+            self._inputs = [
+                (register, name, {"dtype": dtype, "columns": columns})
+                for register, name, dtype, columns in header["inputs"]
+            ]
+            self._outputs = header["outputs"]
+            self._registers = [None] * header["registers"]
+            self._steps = [
+                _bind(operation, program.array, result, operands, parameters)
+                for operation, result, operands, *parameters in header["steps"]
+            ]
+        except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+            raise EngineError(f"{path} is no program: {type(error).__name__}") from error
 
     def run(self, columns: Columns) -> Arrays:
         """Predict.
@@ -121,7 +124,7 @@ class Engine:
             for register, _, tensor in self._inputs
         ]
         results: list[list[Any]] = [[] for _ in self._outputs]
-        registers: Registers = [None] * self._registers
+        registers: Registers = self._registers.copy()
         steps = self._steps
         wanted = [output[0] for output in self._outputs]
         row = 0
@@ -182,7 +185,10 @@ class Program:
         ):
             raise EngineError(f"{path} is corrupt or incomplete")
         end = FIXED + number(content[24:28], "little")
-        self.header = json.loads(content[FIXED:end])
+        try:
+            self.header = json.loads(content[FIXED:end])
+        except (ValueError, RecursionError) as error:
+            raise EngineError(f"{path} has no readable header") from error
         self._body = view[end:]
 
     def array(self, position: int) -> memoryview[Any]:

@@ -57,4 +57,4 @@ def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     # WHEN they are parsed
     # THEN nothing but a refusal comes out
     with pytest.raises(ArtifactError):
-        manifests.parse(data, where="here")
+        manifests.parse(data, manifests.digest_of(data), where="here")

@@ -133,9 +133,24 @@ def make(tmp_path: Path) -> Callable[..., Project]:
             {
                 "format": 1,
                 "name": "tumour",
-                "inputs": [{"name": "size", "dtype": "float64"}, {"name": "age", "dtype": "float64"}],
+                "kind": "regressor",
+                "inputs": [
+                    {
+                        "name": name,
+                        "dtype": "float64",
+                        "nullable": False,
+                        "finite": True,
+                        "range": None,
+                        "categories": None,
+                    }
+                    for name in ("size", "age")
+                ],
                 "tensors": [{"name": "x", "dtype": "float64", "columns": [0, 1], "rank": 2}],
                 "outputs": [{"key": "value", "tensor": "y", "dtype": "float64", "columns": 2}],
+                "classes": None,
+                "engines": ["lite", "ort_capi"],
+                "example": [],
+                "source": {},
                 "files": listed,
             },
             sort_keys=True,

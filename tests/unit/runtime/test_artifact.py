@@ -54,7 +54,7 @@ def test_refuses_another_format(write: Callable[..., Any]) -> None:
         open_folder(stored.folder, stored.digest)
 
 
-@pytest.mark.parametrize("text", [b"", b"[1]", b"{}", b"\xff"])
+@pytest.mark.parametrize("text", [b"", b"[1]", b"{}", b"\xff", b"[" * 100_000])
 def test_refuses_what_is_no_manifest(stored: Any, text: bytes) -> None:
     # GIVEN a manifest.json that is something else
     (stored.folder / "manifest.json").write_bytes(text)
@@ -79,4 +79,26 @@ def test_refuses_an_empty_folder(stored: Any) -> None:
 
     # WHEN it is opened THEN it is refused
     with pytest.raises(ArtifactRefused, match=r"no readable manifest\.json"):
+        open_folder(stored.folder, stored.digest)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        None,
+        [],
+        {"model.onnx": None},
+        {"model.onnx": {"bytes": 1}},
+        {"model.onnx": {"bytes": -1, "sha256": "0" * 64}},
+        {"../elsewhere": {"bytes": 1, "sha256": "0" * 64}},
+        {"/tmp/elsewhere": {"bytes": 1, "sha256": "0" * 64}},
+        {"..": {"bytes": 1, "sha256": "0" * 64}},
+    ],
+)
+def test_refuses_files_that_no_artifact_lists(write: Callable[..., Any], files: Any) -> None:
+    # GIVEN a manifest, right by its digest, that lists its files in another way or elsewhere
+    stored = write(files=files)
+
+    # WHEN it is opened THEN it is refused before any of them is touched
+    with pytest.raises(ArtifactRefused, match="lists its files in a way that no artifact has"):
         open_folder(stored.folder, stored.digest)
