@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sls_ml.artifact import several, structure
@@ -112,12 +112,15 @@ class Original:
         """Tell for each row whether an answer other than the model's is as right: a tie, or rounding."""
         import numpy as np
 
-        from sls_ml.artifact import rounding, ties
+        from sls_ml.artifact import rounding, tied_parts, ties
 
         if isinstance(self.model, GraphModel):
             return np.zeros(len(frame), dtype=bool)
-        tied = ties.excused(self.model, self.sample.native(frame), key, got, self.classes)
-        return tied | rounding.excused(self.model, frame, key, got, self.answers)
+        found = ties.excused(self.model, self.sample.native(frame), key, got, self.classes)
+        found |= rounding.excused(self.model, frame, key, got, self.answers)
+        return found | tied_parts.excused(
+            key, got, self.model, lambda other: replace(self, model=other).answers(frame)
+        )
 
     def accepted(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Give those of the rows that the model answers."""

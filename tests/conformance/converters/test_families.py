@@ -255,8 +255,8 @@ def test_column_transformer_inside_other_estimators(run: Any) -> None:
         (KNeighborsClassifier(metric="manhattan"), "metric"),
         (make_pipeline(FunctionTransformer(np.sinh), Ridge()), "sinh"),
         (SVR(kernel=np.dot), "kernel"),
-        (RadiusNeighborsClassifier(2.0), "no neighbour"),
-        (RadiusNeighborsClassifier(2.0, outlier_label=9), "none of its classes"),
+        (RadiusNeighborsClassifier(4.0), "no neighbour"),
+        (RadiusNeighborsClassifier(4.0, outlier_label=9), "none of its classes"),
     ],
     ids=["metric", "function", "kernel", "nobody near", "label of outliers"],
 )

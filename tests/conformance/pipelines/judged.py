@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 
-from sls_ml.artifact import several, structure, ties
+from sls_ml.artifact import several, structure, tied_parts, ties
 from sls_ml.artifact.artifact import Artifact
 from sls_ml.artifact.signature import plain_rows, plain_table
 from sls_ml_runtime.signature import Signature
@@ -155,24 +155,6 @@ def asked_or_none(model: Any, row: pd.DataFrame) -> dict[str, np.ndarray[Any, An
         return None
 
 
-def tied(model: Any) -> str | None:
-    """Why the gate may stop a model: equal distances within it, among which scikit-learn's search chooses."""
-    for part in structure.parts(model):
-        match type(part).__name__:
-            case "KNNImputer" if part._fit_X.shape[1] > 1 and any(map(_repeats, part._fit_X.T)):
-                return "KNNImputer has donors at the same distance"
-            case "LocalOutlierFactor" if len(np.unique(part._fit_X, axis=0)) < len(part._fit_X):
-                return "LocalOutlierFactor has neighbours at the same distance"
-            case _:
-                pass
-    return None
-
-
-def _repeats(column: np.ndarray[Any, Any]) -> bool:
-    present = column[~np.isnan(column)]
-    return len(np.unique(present)) < len(present)
-
-
 def _differs(model: Any, row: pd.DataFrame, expected: dict[str, Any], got: dict[str, Any]) -> str | None:
     what = _difference(expected, got)
     if what is None:
@@ -184,7 +166,9 @@ def _differs(model: Any, row: pd.DataFrame, expected: dict[str, Any], got: dict[
             classes = [each.tolist() for each in labels]
         else:
             classes = model.classes_.tolist() if hasattr(model, "classes_") else None
-        if not ties.excused(model, row, key, answer, classes).all():
+        excused = ties.excused(model, row, key, answer, classes)
+        excused |= tied_parts.excused(key, answer, model, lambda other: asked(other, row))
+        if not excused.all():
             break
     else:
         return None

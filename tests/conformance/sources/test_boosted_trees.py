@@ -190,6 +190,24 @@ def test_a_model_predicts_as_its_library_does(case: str, data: Data) -> None:
     assert artifact.manifest["engines"][-2:] == ["ort_capi", "ort_python"]
 
 
+def test_what_single_precision_takes_for_zero_is_no_gap_of_a_sparse_table(data: Data) -> None:
+    # GIVEN a sparse table, whose zeros XGBoost takes for missing, but not numbers that it rounds to zero
+    small = np.random.default_rng(0).choice([0.0, 1e-60, 1.0], len(data.frame))
+    frame = pd.DataFrame({"city": data.frame["city"].astype(str), "small": small})
+    model = make_pipeline(
+        make_column_transformer(
+            (OneHotEncoder(), ["city"]), ("passthrough", ["small"]), sparse_threshold=1.0
+        ),
+        xgboost.XGBClassifier(**XGB),
+    )
+    fitted(model, frame, small == 1e-60)
+    assert (model.predict(frame) == (small == 1e-60)).all()
+    # WHEN it is converted
+    artifact = built(model, frame)
+    # THEN it tells them apart as well
+    assert artifact.predict(frame)["label"] == model.predict(frame).tolist()
+
+
 @pytest.mark.parametrize("suffix", [".ubj", ".json"])
 def test_a_booster_of_xgboost_from_a_file(suffix: str, data: Data, tmp_path: Path) -> None:
     # GIVEN a booster trained on a DataFrame with categories, in a file

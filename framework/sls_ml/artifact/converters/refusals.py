@@ -234,9 +234,9 @@ def _neighbours(part: Any) -> tuple[str, str] | None:
 
 
 def _without_neighbours(part: Any) -> tuple[str, str] | None:
-    if type(part).__name__ != "RadiusNeighborsClassifier":
-        return None
-    outlier = getattr(part, "outlier_label_", None)
+    if type(part).__name__ != "RadiusNeighborsClassifier" or not hasattr(part, "outlier_label_"):
+        return None  # not fitted: the pattern of a wrapper's parts
+    outlier = part.outlier_label_
     if outlier is None:
         return (
             "it raises for a row with no neighbour, and which rows these are no range of an input tells",

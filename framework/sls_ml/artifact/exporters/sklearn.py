@@ -148,7 +148,7 @@ def _seeing_gaps(steps: list[Any]) -> list[Any]:
         library = library_of(step)
         if library is not None and library.NAME == "XGBoost" and sparse:
             seen.append(copy.copy(step))
-            seen[-1].missing = 0.0
+            seen[-1].zeros_are_gaps = True
         else:
             seen.append(step)
     return seen

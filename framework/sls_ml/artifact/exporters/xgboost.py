@@ -213,7 +213,11 @@ def _features(model: Any, document: Mapping[str, Any], inputs: list[Tensor], gra
     known = _categories(document)
     kinds = document["learner"]["feature_types"]
     if not known and "c" not in kinds:
-        x = graph.concat([tensor.cast("float64") for tensor in inputs]).cast("float32")
+        x = graph.concat([tensor.cast("float64") for tensor in inputs])
+        if getattr(model, "zeros_are_gaps", False):
+            # Doubles that single precision takes for zero are none of the gaps of a sparse table.
+            x = graph.where(graph.equal(x, 0.0), graph.constant(np.nan), x)
+        x = x.cast("float32")
     else:
         columns = split_columns(inputs)
         for at, column in enumerate(columns):
