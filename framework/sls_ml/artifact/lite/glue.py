@@ -141,7 +141,7 @@ def _squeeze(node: Node) -> Sequence[Value]:
     axes = _axes(node)
     value = node.inputs[0]
     if isinstance(value, Extent):
-        return [replace(value, scalar=True)]
+        return [value]
     value = node.live()
     rank = len(value.shape)
     if axes is None:
@@ -158,7 +158,7 @@ def _unsqueeze(node: Node) -> Sequence[Value]:
     axes = _axes(node) or []
     value = node.inputs[0]
     if isinstance(value, Extent):
-        return [replace(value, scalar=False)]
+        return [value]
     value = node.live()
     rank = len(value.shape) + len(axes)
     added = {axis % rank for axis in axes}

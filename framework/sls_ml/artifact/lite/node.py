@@ -22,12 +22,10 @@ class Extent:
     Attributes:
         sizes: The numbers for a batch of one row.
         rows: Which of them grow with the number of rows.
-        scalar: A single number, not a list.
     """
 
     sizes: tuple[int, ...]
     rows: tuple[bool, ...]
-    scalar: bool = False
 
 
 @dataclass(frozen=True)
