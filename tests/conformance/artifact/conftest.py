@@ -59,3 +59,9 @@ def credit(people: pd.DataFrame) -> Any:
         ]
     )
     return make_pipeline(columns, LogisticRegression()).fit(people, people["target"])
+
+
+@pytest.fixture
+def linear(numbers: np.ndarray[Any, Any]) -> Any:
+    """A fitted pipeline of numbers, with two classes."""
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(numbers, numbers[:, 0] > 0)

@@ -40,7 +40,7 @@ def _gather(node: Node) -> Sequence[Value]:
         chosen = node.const(1)
         picked = [int(place) for place in chosen.reshape(-1)]
         sizes, rows = tuple(value.sizes[p] for p in picked), tuple(value.rows[p] for p in picked)
-        return [Extent(sizes, rows, chosen.ndim == 0) if any(rows) else np.array(sizes).reshape(chosen.shape)]
+        return [Extent(sizes, rows) if any(rows) else np.array(sizes).reshape(chosen.shape)]
     if isinstance(value, np.ndarray):
         live = node.live(1)
         if value.ndim == 1:
