@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption
 from sls_ml.cli.watching import moved, warn_of_moves
 from sls_ml.conversion import locked
 from sls_ml.errors import ExternalError, StaleError, UsageError
-from sls_ml.provider.base import Deployer
+from sls_ml.provider.base import Deployer, Release, StackOutputs
 from sls_ml.spec import Project, read
 
 
@@ -99,27 +100,7 @@ def status(
     deployer = story.connect(spec)
     outputs = deployer.outputs()
     releases = deployer.releases()
-    live = {release.function: release for release in releases if release.live}
-    functions = {
-        name: {
-            "endpoint": found.endpoint,
-            "input": found.input,
-            "output": found.output,
-            "version": live[name].version if name in live else None,
-            "package_sha256": live[name].package_sha256 if name in live else None,
-        }
-        for name, found in outputs.functions.items()
-    }
-    aliases = [
-        {
-            "function": each.followed.function,
-            "model": each.followed.model,
-            "alias": each.followed.alias,
-            "digest": each.digest,
-            "packaged": each.followed.digest,
-        }
-        for each in promotion.pointing(spec, deployer)
-    ]
+    functions, aliases = _functions(outputs, releases), _aliases(spec, deployer)
     drifts = _drifts(deployer, output) if drift else None
     output.document(
         {
@@ -132,31 +113,69 @@ def status(
         }
     )
     if not json:
-        output.table(
-            ("function", "version", "package", "reached at"),
-            (
-                (name, each["version"], str(each["package_sha256"])[:12], each["endpoint"] or each["input"])
-                for name, each in functions.items()
-            ),
-        )
-        if aliases:
-            output.say()
-            output.table(
-                ("function", "follows", "serves", "in the package"),
-                (
-                    (
-                        each["function"],
-                        f"{each['alias']} of {each['model']}",
-                        (each["digest"] or "nothing")[:12],
-                        (each["packaged"] or "")[:12],
-                    )
-                    for each in aliases
-                ),
-            )
+        _show_functions(output, functions)
+        _show_aliases(output, aliases)
         warn_of_moves(output, releases)
         _show_drifts(output, drifts)
     if drifts:
         raise typer.Exit(StaleError.exit_code)
+
+
+def _functions(outputs: StackOutputs, releases: Sequence[Release]) -> dict[str, dict[str, str | None]]:
+    """Each function: where it is reached, and which release is live."""
+    live = {release.function: release for release in releases if release.live}
+    return {
+        name: {
+            "endpoint": found.endpoint,
+            "input": found.input,
+            "output": found.output,
+            "version": live[name].version if name in live else None,
+            "package_sha256": live[name].package_sha256 if name in live else None,
+        }
+        for name, found in outputs.functions.items()
+    }
+
+
+def _aliases(spec: Project, deployer: Deployer) -> list[dict[str, str | None]]:
+    """Each alias that a function follows, and where it points."""
+    return [
+        {
+            "function": each.followed.function,
+            "model": each.followed.model,
+            "alias": each.followed.alias,
+            "digest": each.digest,
+            "packaged": each.followed.digest,
+        }
+        for each in promotion.pointing(spec, deployer)
+    ]
+
+
+def _show_functions(output: Output, functions: Mapping[str, Mapping[str, str | None]]) -> None:
+    output.table(
+        ("function", "version", "package", "reached at"),
+        (
+            (name, each["version"], str(each["package_sha256"])[:12], each["endpoint"] or each["input"])
+            for name, each in functions.items()
+        ),
+    )
+
+
+def _show_aliases(output: Output, aliases: Sequence[Mapping[str, str | None]]) -> None:
+    if not aliases:
+        return
+    output.say()
+    output.table(
+        ("function", "follows", "serves", "in the package"),
+        (
+            (
+                each["function"],
+                f"{each['alias']} of {each['model']}",
+                (each["digest"] or "nothing")[:12],
+                (each["packaged"] or "")[:12],
+            )
+            for each in aliases
+        ),
+    )
 
 
 def _drifts(deployer: Deployer, output: Output) -> list[dict[str, str]]:

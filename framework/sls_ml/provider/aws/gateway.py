@@ -23,7 +23,7 @@ from sls_ml.provider.aws.cloudformation import (
 )
 from sls_ml.provider.aws.endpoint import CORS_SECONDS
 from sls_ml.provider.aws.limits import LIMITS
-from sls_ml.spec.model import LOCAL_STAGE, Domain, Http
+from sls_ml.spec.model import LOCAL_STAGE, Aws, Domain, Http
 
 ROUTES = tuple(f"{method} {path}" for method in ("GET", "HEAD", "POST") for path in ("/", "/{proxy+}"))
 """All that a function answers. There is no ``$default``: the API itself answers preflight requests then."""
@@ -265,13 +265,10 @@ def _tokens(function: Function, http: Http, api: str) -> Iterator[tuple[str, Res
 
 
 def _key(deployment: Deployment, function: Function, api: str, stack: str) -> Iterator[tuple[str, Resource]]:
-    """A key that AWS makes up and keeps as a secret, and the small function that compares it."""
-    name = names.logical_id
-    secret, reader = name(function.name, "ApiKey"), name(function.name, "ApiKeyReader")
-    logs, role = name(function.name, "ApiKeyReaderLogs"), name(function.name, "ApiKeyReaderAccess")
-    authorizer, aws = name(function.name, "ApiAuthorizer"), deployment.aws
-    log_group = names.log_group_name(f"{names.function_name(stack, function.name)}/key")
-    encrypted = {"KmsKeyId": aws.kms} if aws.kms else {}
+    """A key that AWS makes up and keeps as a secret, and the authorizer that lets in who brings it."""
+    secret = names.logical_id(function.name, "ApiKey")
+    reader = names.logical_id(function.name, "ApiKeyReader")
+    authorizer = names.logical_id(function.name, "ApiAuthorizer")
     yield (
         secret,
         resource(
@@ -279,16 +276,54 @@ def _key(deployment: Deployment, function: Function, api: str, stack: str) -> It
             {
                 "Description": f"Key for callers of {function.name} in {stack}, header {KEY_HEADER}",
                 "GenerateSecretString": {"ExcludePunctuation": True, "PasswordLength": KEY_LENGTH},
-                **encrypted,
+                **_encrypted(deployment.aws),
+            },
+            function=function.name,
+        ),
+    )
+    yield from _key_reader(deployment, function, secret, reader, stack)
+    yield (
+        authorizer,
+        resource(
+            "AWS::ApiGatewayV2::Authorizer",
+            {
+                "ApiId": ref(api),
+                "AuthorizerPayloadFormatVersion": "2.0",
+                "AuthorizerResultTtlInSeconds": REMEMBERED_SECONDS,
+                "AuthorizerType": "REQUEST",
+                "AuthorizerUri": sub(
+                    f"arn:{PARTITION}:apigateway:{REGION}:lambda:path/2015-03-31/functions/"
+                    f"${{{reader}.Arn}}/invocations"
+                ),
+                "EnableSimpleResponses": True,
+                "IdentitySource": [f"$request.header.{KEY_HEADER}"],
+                "Name": "key",
             },
             function=function.name,
         ),
     )
     yield (
+        f"{reader}Permission",
+        resource(
+            "AWS::Lambda::Permission",
+            _permission(ref(reader), f"${{{api}}}/authorizers/${{{authorizer}}}"),
+            function=function.name,
+        ),
+    )
+
+
+def _key_reader(
+    deployment: Deployment, function: Function, secret: str, reader: str, stack: str
+) -> Iterator[tuple[str, Resource]]:
+    """The small function that compares what a caller brings with the key: its log, its role, its code."""
+    logs, role = f"{reader}Logs", f"{reader}Access"
+    log_group = names.log_group_name(f"{names.function_name(stack, function.name)}/key")
+    aws = deployment.aws
+    yield (
         logs,
         resource(
             "AWS::Logs::LogGroup",
-            {"LogGroupName": log_group, "RetentionInDays": function.log_retention, **encrypted},
+            {"LogGroupName": log_group, "RetentionInDays": function.log_retention, **_encrypted(aws)},
             function=function.name,
         ),
     )
@@ -322,31 +357,8 @@ def _key(deployment: Deployment, function: Function, api: str, stack: str) -> It
             function=function.name,
         ),
     )
-    yield (
-        authorizer,
-        resource(
-            "AWS::ApiGatewayV2::Authorizer",
-            {
-                "ApiId": ref(api),
-                "AuthorizerPayloadFormatVersion": "2.0",
-                "AuthorizerResultTtlInSeconds": REMEMBERED_SECONDS,
-                "AuthorizerType": "REQUEST",
-                "AuthorizerUri": sub(
-                    f"arn:{PARTITION}:apigateway:{REGION}:lambda:path/2015-03-31/functions/"
-                    f"${{{reader}.Arn}}/invocations"
-                ),
-                "EnableSimpleResponses": True,
-                "IdentitySource": [f"$request.header.{KEY_HEADER}"],
-                "Name": "key",
-            },
-            function=function.name,
-        ),
-    )
-    yield (
-        name(function.name, "ApiKeyReaderPermission"),
-        resource(
-            "AWS::Lambda::Permission",
-            _permission(ref(reader), f"${{{api}}}/authorizers/${{{authorizer}}}"),
-            function=function.name,
-        ),
-    )
+
+
+def _encrypted(aws: Aws) -> dict[str, Any]:
+    """The property that names the key of the account's own, where it asks for one."""
+    return {"KmsKeyId": aws.kms} if aws.kms else {}
