@@ -350,3 +350,31 @@ def test_golden_the_first_deploy_to_an_account(copy: Copy, message: Message) -> 
     # THEN what is kept is named
     assert done.code == 0
     assert "kept" in done.err
+
+
+def test_two_stages_of_an_account_stand_side_by_side(copy: Copy) -> None:
+    # GIVEN an account, and a project with two stages
+    folder = copy("stages")
+    variables = account(folder)
+    spec = folder / "sls-ml.yaml"
+    stages = "stages: {dev: {}, prod: {functions: {predict: {memory: 1024}}}}"
+    spec.write_text(f"{spec.read_text().rstrip()}\n{stages}\n")
+    assert run(folder, "bootstrap", "--stage", "dev", variables=variables).code == 0
+    # WHEN both are deployed
+    deployed = {
+        stage: run(folder, "deploy", "--stage", stage, "--yes", "--json", variables=variables)
+        for stage in ("dev", "prod")
+    }
+    assert [done.code for done in deployed.values()] == [0, 0], [done.err for done in deployed.values()]
+    # THEN each has an endpoint of its own, and the second leaves the first as it is
+    endpoints = {done.document["functions"]["predict"]["endpoint"] for done in deployed.values()}
+    assert len(endpoints) == 2
+    again = run(folder, "plan", "--stage", "dev", "--json", variables=variables)
+    assert (again.code, again.document["changes"]) == (0, []), again.out
+    # WHEN one is destroyed
+    assert run(folder, "destroy", "--stage", "dev", "--yes", variables=variables).code == 0
+    # THEN the other answers
+    asked = run(
+        folder, "invoke", "predict", "--sample", "1", "--stage", "prod", "--json", variables=variables
+    )
+    assert (asked.code, len(asked.document["label"])) == (0, 1), asked.err
