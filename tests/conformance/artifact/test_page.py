@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sls_ml.artifact import Artifact, build, packed
 from sls_ml.artifact.page import render
+from sls_ml.artifact.pictures import scatter
 from webdriver import AVAILABLE, browser
 
 Matrix = np.ndarray[Any, Any]
@@ -138,3 +139,12 @@ def test_nothing_scrolls_sideways_on_a_telephone(credit: Any, people: pd.DataFra
         # THEN the page and each of its cards are as wide as the screen lets them be
         shown = "[...document.querySelectorAll('html, section')]"
         assert window.run(f"return {shown}.filter(one => one.scrollWidth > one.clientWidth).length") == 0
+
+
+def test_answers_that_do_not_differ_lie_on_one_line_with_one_mark() -> None:
+    # GIVEN differences that are all zero
+    points = [(1.0, 0.0), (2.0, -0.0)]
+    # WHEN they are drawn
+    marks = re.findall(r"<text[^>]*>([^<]*)</text>", scatter(points, diagonal=False, label="differences"))
+    # THEN the ends of the axis across are said, and the one height once
+    assert marks == ["1", "2", "0"]
