@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
     RandomForestClassifier,
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -67,6 +68,15 @@ OF_GAPS = columns(("passthrough", ODD))
 CASES: dict[str, tuple[Any, str]] = {
     "forest on gaps": (make_pipeline(OF_GAPS, RandomForestClassifier(20, random_state=0)), "class"),
     "extra trees on gaps": (make_pipeline(OF_GAPS, ExtraTreesRegressor(20, random_state=0)), "value"),
+    "isolation forest on a sparse table with gaps": (
+        make_pipeline(
+            make_column_transformer(
+                (OneHotEncoder(), ["city"]), ("passthrough", HOLED), sparse_threshold=1.0
+            ),
+            IsolationForest(n_estimators=20, random_state=0),
+        ),
+        "none",
+    ),
     "tree on gaps": (make_pipeline(OF_GAPS, DecisionTreeRegressor(random_state=0)), "value"),
     "boosting of categories": (
         make_pipeline(
@@ -190,6 +200,8 @@ def expected(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
     if not hasattr(model, "predict"):
         moved = model.transform(rows)
         return {"transformed": moved.toarray() if hasattr(moved, "toarray") else np.asarray(moved)}
+    if hasattr(model, "score_samples"):
+        return {"score": model.decision_function(rows), "label": model.predict(rows)}
     if not hasattr(model, "predict_proba"):
         return {"value": model.predict(rows)}
     return {"probability": model.predict_proba(rows), "label": model.predict(rows)}

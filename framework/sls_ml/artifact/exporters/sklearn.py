@@ -140,15 +140,19 @@ def _prepared(model: Any, places: Mapping[int, int], before: str | None) -> Any:
 
 
 def _seeing_gaps(steps: list[Any]) -> list[Any]:
-    """Make XGBoost take zeros for missing where it is fed with sparse tables, whose gaps it takes so."""
+    """Tell XGBoost and isolation forests that they are fed with sparse tables.
+
+    XGBoost takes their zeros for missing; isolation forests send what is missing to the right there.
+    """
     seen = steps[:1]
     sparse = False
     for before, step in pairwise(steps):
         sparse = structure.gives_sparse(before) or (sparse and structure.keeps_sparse(before))
         library = library_of(step)
-        if library is not None and library.NAME == "XGBoost" and sparse:
+        told = type(step).__name__ == "IsolationForest" or (library is not None and library.NAME == "XGBoost")
+        if told and sparse:
             seen.append(copy.copy(step))
-            seen[-1].zeros_are_gaps = True
+            seen[-1].fed_sparse = True
         else:
             seen.append(step)
     return seen

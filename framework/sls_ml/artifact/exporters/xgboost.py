@@ -214,7 +214,7 @@ def _features(model: Any, document: Mapping[str, Any], inputs: list[Tensor], gra
     kinds = document["learner"]["feature_types"]
     if not known and "c" not in kinds:
         x = graph.concat([tensor.cast("float64") for tensor in inputs])
-        if getattr(model, "zeros_are_gaps", False):
+        if getattr(model, "fed_sparse", False):
             # Doubles that single precision takes for zero are none of the gaps of a sparse table.
             x = graph.where(graph.equal(x, 0.0), graph.constant(np.nan), x)
         x = x.cast("float32")
