@@ -48,9 +48,9 @@ Last drawn: 240 with one seed (190 right, 46 that scikit-learn itself does not f
 neighbours of KNNImputer and LocalOutlierFactor, which are judged since), 195 with a second (172 right, 10
 stopped for such ties), and 240 with a third, after these were mended (174 right, 64 not fitted, 2 stopped).
 Mended on the way: before XGBoost, numbers in sparse tables that single precision takes for zero; gaps of
-sparse tables before IsolationForest, which stopped the two. One find is open: OneVsOneClassifier counts the
-votes of pairs; where a forest gives both classes of a pair exactly one half, rounding decides that vote, and
-the label may be another than scikit-learn's.
+sparse tables before IsolationForest, which stopped the two. Where both classes of a forest have exactly one
+half, and another model such as OneVsOneClassifier counts its labels, the last bits of scikit-learn's sums
+decide, and ours are the same.
 
 Each input has a range of its own, found by asking the model. Where scikit-learn raises because several
 inputs together overflow (PolynomialFeatures multiplies two near 1e20 and a forest reads the product as

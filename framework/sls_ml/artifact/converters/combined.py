@@ -31,17 +31,18 @@ from sls_ml.artifact.converters.trees import on_columns, summed_columns, trees_o
 @converter(VotingClassifier, columns=True)
 def voting_classifier(model: VotingClassifier, inputs: list[Tensor], graph: Graph) -> tuple[Tensor, Tensor]:
     """The class with most votes, or with the largest mean probability; the first of equals."""
-    parts = [graph.apply(estimator, inputs) for estimator in model.estimators_]
+    hard = model.voting == "hard"
+    parts = [graph.apply(estimator, inputs, counted=hard) for estimator in model.estimators_]
     weights = model._weights_not_none or [1.0] * len(parts)
-    if model.voting == "soft":
-        ballots = [part[1].cast("float64") for part in parts]
-    else:
+    if hard:
         numbers = np.arange(len(model.classes_)).reshape(1, -1)
         ballots = [graph.equal(part[0].reshape(-1, 1), numbers).cast("float64") for part in parts]
+    else:
+        ballots = [part[1].cast("float64") for part in parts]
     counted = [ballot * float(weight) for ballot, weight in zip(ballots, weights, strict=True)]
     total = counted[0] if len(counted) == 1 else graph.op("Sum", *counted)
     total.width = len(model.classes_)
-    mean = total / float(sum(weights)) if model.voting == "soft" else total
+    mean = total if hard else total / float(sum(weights))
     return graph.pick(model.classes_, graph.argmax(mean)), mean
 
 
@@ -77,7 +78,8 @@ def _stacked(model: Any, inputs: list[Tensor], graph: Graph) -> Tensor:
     for estimator, method in zip(model.estimators_, model.stack_method_, strict=True):
         match method:
             case "predict":
-                answers.append(graph.apply(estimator, inputs)[0].cast("float64").reshape(-1, 1))
+                label = graph.apply(estimator, inputs, counted=True)[0]
+                answers.append(label.cast("float64").reshape(-1, 1))
             case "decision_function":
                 answers.append(graph.decision(estimator, inputs))
             case _:
@@ -105,7 +107,7 @@ def ada_boost_classifier(model: AdaBoostClassifier, x: Tensor, graph: Graph) -> 
     else:
         votes = []
         for estimator, weight in parts:
-            label = graph.apply(estimator, x)[0].reshape(-1, 1)
+            label = graph.apply(estimator, x, counted=True)[0].reshape(-1, 1)
             place = positions(graph, label, model.classes_).reshape(-1)
             votes.append(graph.pick(ballots * weight, place))
         total = graph.op("Sum", *votes, width=classes)

@@ -148,9 +148,14 @@ class Graph:
     """Adds operators to the ONNX graph that skl2onnx is building.
 
     Constants take the kind of the tensor that they meet, so that ``x * 2`` stays in double precision.
+
+    Attributes:
+        counted: Whether another model goes on with the labels of the estimator that is converted, so that
+            they must be the original's even where rounding decides between two classes.
     """
 
-    def __init__(self, scope: Any, container: Any) -> None:
+    def __init__(self, scope: Any, container: Any, *, counted: bool = False) -> None:
+        self.counted = counted
         self._scope = scope
         self._container = container
         # skl2onnx names estimators by id, so those made on the way must live as long as the container.
@@ -296,13 +301,20 @@ class Graph:
         picked.width = position.width
         return picked
 
-    def apply(self, estimator: Any, inputs: Tensor | list[Tensor]) -> tuple[Tensor, ...]:
+    def apply(
+        self, estimator: Any, inputs: Tensor | list[Tensor], *, counted: bool = False
+    ) -> tuple[Tensor, ...]:
         """Convert another fitted estimator on the same columns, through its own converter.
+
+        Args:
+            estimator: The estimator.
+            inputs: Its features.
+            counted: Whether the model goes on with its labels.
 
         Returns:
             Its outputs: one tensor for a regressor or transformer, label and scores for a classifier.
         """
-        return self._part(estimator, inputs, {"zipmap": False})
+        return self._part(estimator, inputs, {"zipmap": False, "counted": counted})
 
     def decision(self, estimator: Any, inputs: Tensor | list[Tensor]) -> Tensor:
         """A classifier's `decision_function`: ``[N, 1]`` for two classes, else ``[N, classes]``."""

@@ -116,8 +116,13 @@ def _scaled(value: Tensor, scale: Any, shift: Any) -> Tensor:
 @converter(OneVsOneClassifier)
 def one_vs_one_classifier(model: OneVsOneClassifier, x: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
     """Votes of all pairs of classes, ties broken by how sure they are."""
-    won = [graph.apply(e, x)[0].cast("float64").reshape(-1, 1) for e in model.estimators_]
-    sure = [_binary_score(e, x, graph) for e in model.estimators_]
+    parts = [graph.apply(e, x, counted=True) for e in model.estimators_]
+    won = [part[0].cast("float64").reshape(-1, 1) for part in parts]
+    by_shares = [not is_regressor(e) and not hasattr(e, "decision_function") for e in model.estimators_]
+    sure = [
+        part[1].cast("float64").columns([1]) if shares else _binary_score(e, x, graph)
+        for e, part, shares in zip(model.estimators_, parts, by_shares, strict=True)
+    ]
     classes = len(model.classes_)
     _, scores = by_votes(graph, graph.concat(won), graph.concat(sure), classes)
     if classes > 2:

@@ -50,7 +50,7 @@ def classifier_chain(model: ClassifierChain, x: Tensor, graph: Graph) -> tuple[T
     said: list[Tensor] = []
     for estimator in model.estimators_:
         fed = graph.concat([x, *said])
-        label, *rest = graph.apply(estimator, fed)
+        label, *rest = graph.apply(estimator, fed, counted=asked == "predict")
         labels.append(label.cast("float64").reshape(-1, 1))
         found = {"predict": labels[-1]}
         if method == "predict_proba":

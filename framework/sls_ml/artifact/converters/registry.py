@@ -28,10 +28,11 @@ _registered: set[type] = set()
 _OPTIONS = {
     "zipmap": [True, False],
     "raw_scores": [True, False],
+    "counted": [True, False],
     "locale": None,
     "tokenexp": None,
 }
-"""What callers may ask of skl2onnx; ours heed `raw_scores` alone."""
+"""What callers may ask of skl2onnx; ours heed `raw_scores` and `counted` alone."""
 _OF_TRANSFORMERS = dict.fromkeys(("locale", "tokenexp", "separators", "nan", "keep_empty_string"))
 """What skl2onnx's own converters of texts ask for, which `when` may leave in place."""
 
@@ -126,16 +127,16 @@ def _register(
         return operator.outputs
 
     def convert(scope: Any, operator: Any, container: Any) -> None:
-        graph = Graph(scope, container)
+        fitted = operator.raw_operator
+        asked = container.get_options(fitted, {"raw_scores": False, "counted": False})
+        graph = Graph(scope, container, counted=asked["counted"])
         tensors = [Tensor(graph, v.full_name, kind_of(v.type), _width(v)) for v in operator.inputs]
         fed = tensors if columns else graph.concat([t.cast("float64") for t in tensors])
-        fitted = operator.raw_operator
         result = function(fitted, fed, graph)
         found = result if isinstance(result, tuple) else (result,)
         if len(found) == 3:
             label, probabilities, decision = found
-            raw = container.get_options(fitted, {"raw_scores": False})["raw_scores"]
-            found = (label, decision if raw else probabilities)
+            found = (label, decision if asked["raw_scores"] else probabilities)
         for variable, tensor in zip(operator.outputs, found, strict=True):
             kind = kind_of(variable.type)
             one_label = len(found) > 1 and not (is_classifier(fitted) and several.classes_of(fitted))

@@ -107,12 +107,18 @@ def forest_classifier(model: Any, x: Tensor, graph: Graph) -> tuple[Tensor, Tens
 def _forest_classifier(
     model: Any, estimators: Sequence[Any], x: Tensor, graph: Graph
 ) -> tuple[Tensor, Tensor]:
-    """Sums the shares over the trees and divides once, as scikit-learn does: equal votes stay equal."""
+    """Sums the shares over the trees and divides once, as scikit-learn does: equal votes stay equal.
+
+    Shares such as a third are rounded. Where the labels are counted, each class's are therefore added up tree
+    by tree, as scikit-learn does, which takes a copy of the trees for each class.
+    """
     if (labels := several.classes_of(model)) is not None:
         return _labels_of_forest(labels, estimators, x, graph)
     trees = trees_of(estimators)
     classes = trees.value.shape[1]
-    if classes == 2:
+    if graph.counted:
+        votes = summed_columns(graph, x, trees)
+    elif classes == 2:
         yes = summed(graph, rounded(x), replace(trees, value=trees.value[:, [1]]), 1)
         votes = graph.concat([len(estimators) - yes, yes])
     else:
