@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 TEXT: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
 OBJECT: Schema = {"type": "object"}
+OPTIONS: Schema = {"type": ["object", "null"]}
+LIST: Schema = {"type": "array"}
 
 _TYPES = {"float64": "number", "float32": "number", "int64": "integer", "bool": "boolean", "string": "string"}
 _FORMATS = {"float64": "double", "float32": "float", "int64": "int64"}
@@ -51,18 +53,35 @@ TENSOR: Schema = {
     "type": "object",
     "properties": {
         "name": TEXT,
-        "shape": {"type": "array", "items": INTEGER},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 2},
         "datatype": {
             "enum": [
                 "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
                 "FP16", "FP32", "FP64", "BYTES",
             ]
         },
-        "parameters": OBJECT,
-        "data": {"type": "array", "items": {}},
+        "parameters": OPTIONS,
+        "data": LIST,
     },
     "required": ["name", "shape", "datatype"],
 }  # fmt: skip
+
+
+def of_manifest(manifest: Mapping[str, Any]) -> Schema:
+    """The schemas of a model by name; that columns have one length is beyond them."""
+    start = prefix(manifest["name"])
+    row = row_schema(manifest)
+    values = [*row["properties"].values()]
+    columns = {**row, "properties": dict(zip(row["properties"], map(list_of, values), strict=True))}
+    columns.pop("examples", None)
+    forms = [ref(f"{start}Row"), _tuple(values), *([] if values[1:] else values)]
+    return {
+        f"{start}Row": row,
+        f"{start}Columns": columns,
+        f"{start}Rows": {"anyOf": [*map(list_of, forms)]},
+        f"{start}Inputs": {"anyOf": [ref(f"{start}Rows"), ref(f"{start}Columns")]},
+        f"{start}Answer": answer_schema(manifest),
+    }
 
 
 def row_schema(manifest: Mapping[str, Any]) -> Schema:
@@ -93,10 +112,10 @@ def answer_schema(manifest: Mapping[str, Any]) -> Schema:
         if classes and type(classes[0]) is list and output["key"] in {"label", "probability"}:
             value = _of_labels(output["key"], classes)
         elif count is not None:
-            value = _list_of(count, _value(output, classes))
+            value = list_of(_value(output, classes), count)
         else:
             value = _value(output, classes)
-        properties[output["key"]] = {"type": "array", "items": value, "description": "One entry per row."}
+        properties[output["key"]] = {**list_of(value), "description": "One entry per row."}
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
@@ -105,12 +124,18 @@ def _of_labels(key: str, classes: list[list[Any]]) -> Schema:
     if key == "label":
         each = [{"enum": names} for names in classes]
     else:
-        each = [_list_of(len(names), {"type": ["number", "null"]}) for names in classes]
+        each = [list_of({"type": ["number", "null"]}, len(names)) for names in classes]
+    return _tuple(each)
+
+
+def _tuple(each: list[Schema]) -> Schema:
     return {"type": "array", "prefixItems": each, "minItems": len(each), "maxItems": len(each)}
 
 
-def _list_of(count: int, value: Schema) -> Schema:
-    return {"type": "array", "items": value, "minItems": count, "maxItems": count}
+def list_of(value: Schema, count: int | None = None) -> Schema:
+    """A list of any length, or of `count` entries."""
+    length = {} if count is None else {"minItems": count, "maxItems": count}
+    return {"type": "array", "items": value, **length}
 
 
 def _field(field: Mapping[str, Any]) -> Schema:
@@ -126,6 +151,8 @@ def _field(field: Mapping[str, Any]) -> Schema:
         schema["minimum"], schema["maximum"] = -(1 << 63), (1 << 63) - 1
     elif dtype == "string":
         schema["pattern"] = "^[^\\u0000]*$"
+        if nullable and field.get("null"):
+            schema["not"] = {"const": field["null"]}
     if field.get("categories") is not None:
         schema["enum"] = [*field["categories"], *([None] if nullable else [])]
         schema.pop("pattern", None)

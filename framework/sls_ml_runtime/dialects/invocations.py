@@ -98,7 +98,7 @@ def _split(content: Any, inputs: list[str]) -> Given:
 
 def _output(params: Any, call: Call) -> str | None:
     """The output that ``params`` ask for; whatever else they hold is refused, not passed over."""
-    if not params:
+    if params is None or params == {}:
         return None
     known = [output["key"] for output in call.model.artifact.manifest["outputs"]]
     if type(params) is not dict or params.keys() != {"output"} or params["output"] not in known:

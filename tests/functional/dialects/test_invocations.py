@@ -93,7 +93,7 @@ def test_params_choose_an_output_and_nothing_else(
 
     # THEN the one is given, the other refused
     assert posted({"output": "probability"}).json == {"predictions": plain["probability"]}
-    for params in ({"temperature": 1}, {"output": "odds"}, {"output": []}, [1], "x"):
+    for params in ({"temperature": 1}, {"output": "odds"}, {"output": []}, [1], [], 0, "x"):
         assert (posted(params).status, posted(params).json["field"]) == (400, "params")
 
 

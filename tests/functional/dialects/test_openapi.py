@@ -15,6 +15,8 @@ from openapi_spec_validator import validate
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    negative_data_rejection,
+    positive_data_acceptance,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
@@ -22,7 +24,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from sls_ml_runtime.dialects.table import PAGE, ROUTES
-from sls_ml_runtime.openapi import document, row_schema
+from sls_ml_runtime.openapi import document
+from sls_ml_runtime.openapi_schemas import row_schema
 from sls_ml_runtime.serve import Service
 
 MANY = settings(
@@ -70,6 +73,7 @@ def test_rows_have_the_types_of_the_model() -> None:
             {"name": "size", "dtype": "float32", "nullable": True, "range": [-2.0, 2.0], "categories": None},
             {"name": "city", "dtype": "string", "nullable": True, "categories": ["Bern", "Rom"]},
             {"name": "open", "dtype": "bool", "nullable": False},
+            {"name": "road", "dtype": "string", "nullable": True, "null": "nan"},
         ],
         "example": [{"age": 1, "size": None, "city": "Bern", "open": True}],
     }
@@ -81,7 +85,10 @@ def test_rows_have_the_types_of_the_model() -> None:
     assert schema["properties"]["city"]["enum"] == ["Bern", "Rom", None]
     assert (schema["required"], schema["examples"]) == (["age", "open"], [good])
     assert check.is_valid(good)
+    assert check.is_valid(good | {"road": None})
     for wrong in ({"age": 1.5}, {"age": None}, {"size": 3}, {"city": "Paris"}, {"open": 1}, {"more": 1}):
+        assert not check.is_valid(good | wrong)
+    for wrong in ({"road": "nan"}, {"road": "a\0b"}):
         assert not check.is_valid(good | wrong)
 
 
@@ -121,6 +128,21 @@ def api(address: str) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 
+def _is_exact(
+    case: schemathesis.Case, mode: schemathesis.GenerationMode, answer: schemathesis.Response
+) -> bool:
+    """Whether JSON Schema can say all that decides if the function takes what was sent."""
+    if case.media_type == "text/csv":
+        return False  # no schema tells which texts are a table of the model's inputs
+    if mode == schemathesis.GenerationMode.NEGATIVE or case.media_type is None:
+        return True
+    if case.path.endswith("/infer"):
+        return False  # nor that there are as many data as shape says, nor which bytes are tensors
+    if isinstance(case.body, dict) and "dataframe_split" in case.body:
+        return False  # nor that cells are those of the columns named beside them
+    return "ragged-columns" not in answer.text  # nor that columns have one length
+
+
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode)
 def test_whatever_is_made_of_the_document_is_answered_as_it_says(
     api: schemathesis.BaseSchema, mode: schemathesis.GenerationMode
@@ -134,6 +156,7 @@ def test_whatever_is_made_of_the_document_is_answered_as_it_says(
         response_schema_conformance,
         unsupported_method,
     ]
+    of_data = [negative_data_rejection, positive_data_acceptance]
     asked = set()
     for found in api.get_all_operations():
         operation = found.ok()
@@ -143,7 +166,8 @@ def test_whatever_is_made_of_the_document_is_answered_as_it_says(
         @MANY
         @given(case=operation.as_strategy(generation_mode=mode))
         def call(case: schemathesis.Case) -> None:
-            case.call_and_validate(checks=checks)
+            answer = case.call()
+            case.validate_response(answer, checks=checks + (of_data if _is_exact(case, mode, answer) else []))
 
         # WHEN it is sent THEN the answer is in the document
         call()

@@ -20,7 +20,7 @@ from sls_ml.artifact import build
 from sls_ml.client import Client
 from sls_ml_runtime import engines
 from sls_ml_runtime.artifact import open_folder
-from sls_ml_runtime.openapi import answer_schema
+from sls_ml_runtime.openapi_schemas import answer_schema
 from sls_ml_runtime.serve import Service
 from webdriver import AVAILABLE, browser
 
