@@ -128,7 +128,9 @@ def _register(
 
     def convert(scope: Any, operator: Any, container: Any) -> None:
         fitted = operator.raw_operator
-        asked = container.get_options(fitted, {"raw_scores": False, "counted": False})
+        asked = {"raw_scores": False, "counted": False}
+        if hasattr(fitted, "predict"):  # transformers are registered without them
+            asked = container.get_options(fitted, asked)
         graph = Graph(scope, container, counted=asked["counted"])
         tensors = [Tensor(graph, v.full_name, kind_of(v.type), _width(v)) for v in operator.inputs]
         fed = tensors if columns else graph.concat([t.cast("float64") for t in tensors])
