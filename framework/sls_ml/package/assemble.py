@@ -15,7 +15,7 @@ from sls_ml.errors import SpecError, UnsupportedError
 from sls_ml.package import archive, elf
 from sls_ml.package.archive import Member
 from sls_ml.package.bytecode import Module, compile_modules
-from sls_ml.package.content import Source
+from sls_ml.package.content import RUNTIME_ORIGIN, Source
 from sls_ml.package.interpreters import Interpreter
 from sls_ml.package.model import PackagedFile
 from sls_ml.package.targets import Glibc, Target, dotted
@@ -76,7 +76,11 @@ def assemble(sources: Sequence[Source], target: Target, interpreter: Interpreter
     """
     _refuse_duplicates(sources)
     with tempfile.TemporaryDirectory(prefix="sls-ml-") as folder, ThreadPoolExecutor(_THREADS) as threads:
-        modules = [Module(s.path, s.file, s.user) for s in sources if s.path.endswith(".py")]
+        modules = [
+            Module(s.path, s.file, s.user, bare=s.origin == RUNTIME_ORIGIN)
+            for s in sources
+            if s.path.endswith(".py")
+        ]
         compiling = (
             threads.submit(compile_modules, modules, interpreter, Path(folder)) if interpreter else None
         )

@@ -33,7 +33,7 @@ from sls_ml.package.targets import Target
 from sls_ml.runtime_tree import RUNTIME
 from sls_ml.spec.model import Architecture, ProviderName, PythonVersion, Secret
 
-FORMAT = 3
+FORMAT = 4
 """Part of every key: raise it when the same inputs give another package."""
 
 KEPT = 8

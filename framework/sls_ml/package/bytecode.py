@@ -25,10 +25,10 @@ WITHOUT = (
 _PROGRAM = """
 import json, py_compile, sys
 failed = {}
-for source, shown, target, checked in json.load(sys.stdin):
+for source, shown, target, checked, level in json.load(sys.stdin):
     mode = "CHECKED_HASH" if checked else "UNCHECKED_HASH"
     try:
-        py_compile.compile(source, target, shown, doraise=True, optimize=0,
+        py_compile.compile(source, target, shown, doraise=True, optimize=level,
                            invalidation_mode=py_compile.PycInvalidationMode[mode])
     except py_compile.PyCompileError as error:
         failed[source] = error.msg
@@ -38,11 +38,19 @@ json.dump([sys.implementation.cache_tag, failed], sys.stdout)
 
 @dataclass(frozen=True)
 class Module:
-    """A module to compile: its path in the package, where its source is, and whether the user may edit it."""
+    """A module to compile.
+
+    Attributes:
+        path: Its path in the package.
+        source: Where its source is.
+        user: Whether the user may edit it.
+        bare: Whether its bytecode goes without docstrings and assertions, as with ``python -OO``.
+    """
 
     path: str
     source: Path
     user: bool
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ def compile_modules(modules: Sequence[Module], interpreter: Interpreter, folder:
     """
     targets = [folder / f"{number}.pyc" for number in range(len(modules))]
     jobs = [
-        (str(module.source), f"{TASK_ROOT}/{module.path}", str(target), module.user)
+        (str(module.source), f"{TASK_ROOT}/{module.path}", str(target), module.user, 2 if module.bare else 0)
         for module, target in zip(modules, targets, strict=True)
     ]
     done = subprocess.run(

@@ -19,6 +19,7 @@ from sls_ml_runtime.engines.lite import Program
 from sls_ml_runtime.errors import EngineError
 
 REQUIREMENTS = "requirements.txt"
+RUNTIME_ORIGIN = "runtime"
 _GENERATED = frozenset({"handler.py", "config.json"})
 _LITE_FILE = "model.lite"
 
@@ -132,7 +133,7 @@ def runtime_files(runtime: Path, pinned: str) -> Iterator[Source]:
             mend="run: sls-ml generate, or install the version of sls-ml that generated it",
         )
     for path in runtime_tree.runtime_files(runtime):
-        yield Source(f"{RUNTIME}/{path}", runtime / path, "runtime")
+        yield Source(f"{RUNTIME}/{path}", runtime / path, RUNTIME_ORIGIN)
 
 
 def lite_families(settings: Settings, artifacts: Mapping[str, Path]) -> frozenset[str] | None:

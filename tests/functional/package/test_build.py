@@ -208,6 +208,15 @@ def test_bytecode_is_used_as_it_is(make, python, tmp_path):
     assert run(python, folder, program) == "first"
 
 
+def test_bytecode_of_the_runtime_carries_no_docstrings(make, tmp_path):
+    # GIVEN an unpacked package
+    folder = unpack(make().build(), tmp_path / "task")
+    # THEN the runtime's bytecode has no docstrings; they are in the sources beside it
+    program = "import sls_ml_runtime.artifact as ours; print(ours.__doc__, ours.open_folder.__doc__)"
+    assert run("3.13", folder, program) == "None None"
+    assert (folder / "sls_ml_runtime/artifact.py").read_text().startswith('"""')
+
+
 def test_bytecode_of_the_user_s_files_follows_their_sources(make, tmp_path):
     # GIVEN an unpacked package in which hooks.py is edited
     folder = unpack(make().build(), tmp_path / "task")
