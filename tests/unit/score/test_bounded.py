@@ -73,5 +73,5 @@ def test_the_memory_of_a_large_object_is_that_of_a_small_one(
         assert outcome.manifest["rows_in"] == 1000 * megabytes
         assert outcome.manifest["rows_rejected"] == 666 * megabytes
         assert results.bytes > len(LINES) * megabytes
-    # AND the larger took no more memory, but for what is noted on each part
-    assert peaks[1] < 1.1 * peaks[0]
+    # AND ten times the object did not take twice the memory: a part's, and what is noted on each part
+    assert peaks[1] < 2 * peaks[0]
