@@ -106,7 +106,11 @@ def parse_manifest(text: bytes) -> dict[str, Any]:
 def check_digest(file: str, found: str, expected: str) -> None:
     """Refuse a file whose sha256 is not the expected one."""
     if found != expected:
-        raise ArtifactRefused(f"{file} has digest {found[:12]}…, expected {expected[:12]}…: it was changed")
+        # ASCII alone: Lambda's runtime client cannot report the failed start otherwise.
+        raise ArtifactRefused(
+            f"{file} has digest {found[:12]}, expected {expected[:12]}: it was changed; "
+            "delete it from its store, and sls-ml deploy puts it back"
+        )
 
 
 def _sha256(data: bytes) -> str:

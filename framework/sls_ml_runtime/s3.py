@@ -131,7 +131,10 @@ class Bucket:
             self._idle.append(connection)
             if status in {200, 206, 304} or (status == 416 and into is not None):
                 if into is not None and (body or status == 416 or answered.get("content-length") == "0"):
-                    raise ArtifactRefused(f"{key} has another size than its manifest says")
+                    raise ArtifactRefused(
+                        f"{key} has another size than its manifest says: "
+                        "delete it from its store, and sls-ml deploy puts it back"
+                    )
                 return status, answered, body
             if status not in signing.TRANSIENT:
                 raise self._refused(status, answered, key)
@@ -149,10 +152,13 @@ class Bucket:
             case 403:
                 return StoreError(
                     f"access to {uri} is denied: the function's role needs s3:GetObject on {arn} "
-                    "(and kms:Decrypt on its key, where the bucket is encrypted with one)"
+                    "(and kms:Decrypt on its key, where the bucket is encrypted with one); "
+                    "S3 says the same of what does not exist: sls-ml deploy puts back a missing artifact"
                 )
             case 404:
-                return StoreError(f"{uri} does not exist: upload the artifact, or check SLS_ML_STORE")
+                return StoreError(
+                    f"{uri} does not exist: sls-ml deploy puts back a missing artifact; or check SLS_ML_STORE"
+                )
             case _:
                 return StoreError(f"{uri}: S3 answered {status}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from sls_ml import promotion
 from sls_ml.cli.choosing import deployed, known, model_of
 from sls_ml.cli.console import Output
 from sls_ml.cli.options import HERE, FunctionArgument, JsonOption, ProjectOption, StageOption, there
+from sls_ml.cli.waiting import trouble_in_log
 from sls_ml.cli.watching import moved, warn_of_moves
 from sls_ml.conversion import locked
 from sls_ml.errors import ExternalError, StaleError, UsageError
@@ -56,17 +58,16 @@ def invoke(
         )
     several = len(spec.functions[function].model_names) > 1
     path = f"/models/{chosen}/predict" if several else "/predict"
+    operations, since = story.operate(spec), time.time()
     with output.working(f"asking {function}"):
-        answer = story.operate(spec).invoke(
-            endpoint, path, http, body=body, headers=_brought(header, key, token)
-        )
+        answer = operations.invoke(endpoint, path, http, body=body, headers=_brought(header, key, token))
     text = answer.body.decode("utf-8", "replace")
     if answer.status >= 500:
         raise ExternalError(
             f"the function answered {answer.status}",
             code="function-failed",
             where=endpoint,
-            why=_reason(text),
+            why=(answer.status == 502 and trouble_in_log(operations, function, since)) or _reason(text),
             mend=f"look at `sls-ml logs {function}{there(spec)}`",
         )
     if answer.status >= 400:

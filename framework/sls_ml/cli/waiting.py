@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sls_ml.errors import ExternalError
+from sls_ml.errors import ApplyError, ExternalError
 from sls_ml.provider.base import FunctionOutputs, LogEvent, Operations, StoredObject
 
 SCORE_TIMEOUT = 900.0
@@ -60,7 +60,7 @@ def wait_for_results(
             parts, progress = written, time.time()
         show(f"scoring: {parts} parts written" if parts else "scoring: waiting for the first rows")
         if trouble is None:
-            trouble, told = _trouble(operations, function, since), time.monotonic()
+            trouble, told = trouble_in_log(operations, function, since), time.monotonic()
         elif time.monotonic() > told + PATIENCE:
             raise ExternalError(
                 f"the function {function} failed",
@@ -105,17 +105,17 @@ def wait_for_all(
         if not left:
             return [], None
         show(f"scoring: {len(handed) - len(left):,} of {len(handed):,} files")
-        trouble, idle = _trouble(operations, function, since), time.monotonic() - progress
+        trouble, idle = trouble_in_log(operations, function, since), time.monotonic() - progress
         if (trouble and idle > PATIENCE) or idle > SCORE_TIMEOUT:
             return left, trouble
         time.sleep(max(_LOOK / 4, min(_LONG_LOOK, time.monotonic() - begun)))
 
 
-def _trouble(operations: Operations, function: str, since: float) -> str | None:
-    """The first failure in a function's log; nothing where it has no log yet."""
+def trouble_in_log(operations: Operations, function: str, since: float) -> str | None:
+    """The first failure in a function's log; nothing where it has no log yet, or none for this caller."""
     try:
         return next(filter(None, map(failure, operations.logs(function, since=since))), None)
-    except ExternalError:
+    except (ApplyError, ExternalError):
         return None
 
 

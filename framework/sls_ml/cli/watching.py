@@ -60,6 +60,8 @@ def readable(event: LogEvent) -> str | None:
         return None
     if "message" not in line:
         return _platform(line, text)
+    if str(line["message"]).startswith(_SPECULATION):
+        return None
     told = {key: value for key, value in line.items() if key not in _FRAME and value is not None}
     facts = " ".join(f"{key}={_brief(value)}" for key, value in told.items() if value not in ("", {}, []))
     return f"{line.get('level', 'INFO'):<5} {line['message']}  {facts}".rstrip()
@@ -71,6 +73,10 @@ _FRAME = {
     "function_request_id",
 }
 """Keys that every line has, Powertools' among them, or whose value its message holds."""
+
+
+_SPECULATION = "LAMBDA_WARNING: Unhandled exception."
+"""What Lambda's runtime client guesses of a failed start, beside the error itself, which has a line of its own."""
 
 
 def _platform(line: dict[str, Any], text: str) -> str | None:

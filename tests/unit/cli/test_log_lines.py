@@ -55,6 +55,7 @@ UNHANDLED = {
     "errorType": "ArtifactRefused",
     "errorMessage": "model.onnx: another digest",
 }
+GUESSED = {"level": "WARNING", "message": "LAMBDA_WARNING: Unhandled exception. The most likely cause is ..."}
 METRICS = {"_aws": {}, "requests": [1.0]}
 
 
@@ -67,6 +68,7 @@ METRICS = {"_aws": {}, "requests": [1.0]}
         (STARTED, None),
         (WELL, None),
         (METRICS, None),
+        (GUESSED, None),
         (TIMED_OUT, "ERROR platform.report timeout"),
         (UNHANDLED, "ERROR ArtifactRefused: model.onnx: another digest"),
         ("printed by a hook\n", "printed by a hook"),
