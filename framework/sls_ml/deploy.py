@@ -212,10 +212,17 @@ def draft(prepared: Prepared) -> Rendered:
 
 
 def apply(plan: Plan, deployer: Deployer, narrator: Narrator) -> StackOutputs:
-    """Upload artifacts and packages, carry the plan out, and read where everything is found."""
-    if not plan.changes.empty:
-        place = store(plan.prepared.project, deployer)
-        artifacts = [u for model in plan.prepared.models.values() for u in artifact_uploads(model, place)]
+    """Upload artifacts and packages, carry the plan out, and read where everything is found.
+
+    Where nothing changes, only what functions fetch is looked for in the store, and put back if it is gone.
+    """
+    place, models = store(plan.prepared.project, deployer), plan.prepared.models
+    if plan.changes.empty:
+        fetched = {m.name for f in plan.prepared.deployment.functions for m in f.models if not m.bundled}
+        artifacts = [upload for name in sorted(fetched) for upload in artifact_uploads(models[name], place)]
+        narrator.follow(deployer.upload(artifacts), work="uploads")
+    else:
+        artifacts = [upload for model in models.values() for upload in artifact_uploads(model, place)]
         packages = deployer.uploads(plan.rendered)
         narrator.follow(deployer.upload([*artifacts, *packages]), work="uploads")
         _point(plan.prepared, deployer)

@@ -1,4 +1,4 @@
-"""Endpoints that cannot start for their artifact's sake: reason and cure reach the user, and the cure works."""
+"""Endpoints that cannot start for their artifact: the user reads reason and cure, and the cure works."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ class Fetching:
         self.key = f"tumour/{self.digest}/model.onnx"
 
     def deploy(self) -> Any:
+        """Deploy, and give what the command says of it."""
         done = run(self.folder, "deploy", *LOCAL, "--json")
         assert done.code == 0, done.out + done.err
         return done.document
@@ -61,6 +62,7 @@ class Fetching:
         self.deploy()
 
     def invoke(self) -> Done:
+        """Send a row of the sample."""
         return run(self.folder, "invoke", "predict", "--sample", "1", *LOCAL)
 
     def fails(self, kind: str, *parts: str) -> None:
@@ -79,6 +81,7 @@ class Fetching:
             assert "LAMBDA_WARNING" not in text
 
     def answers(self) -> bool:
+        """Whether the endpoint answers, by its model."""
         done = self.invoke()
         return done.code == 0 and f"tumour {self.digest[:12]}" in done.out
 

@@ -76,7 +76,7 @@ _FRAME = {
 
 
 _SPECULATION = "LAMBDA_WARNING: Unhandled exception."
-"""What Lambda's runtime client guesses of a failed start, beside the error itself, which has a line of its own."""
+"""What Lambda's runtime client guesses of a failed start, whose error has a line of its own."""
 
 
 def _platform(line: dict[str, Any], text: str) -> str | None:

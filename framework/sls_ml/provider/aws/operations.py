@@ -220,6 +220,7 @@ class AwsOperations:
             else (self._namespace, metric, own, statistic)
             for key, (from_lambda, metric, statistic) in _METRICS.items()
         }
+        wanted["failed_starts"] = (self._namespace, "init_failed", {"function": function}, "Sum")
         for model in models:
             wanted[f"drift_{model}"] = (self._namespace, "drift", {"model": model}, "Maximum")
         queries: list[MetricDataQueryTypeDef] = [
