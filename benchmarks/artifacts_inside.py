@@ -121,8 +121,9 @@ def raw(folder: Path) -> dict[str, Any]:
     """Convert the model with skl2onnx alone; leaves raw.onnx, which ONNX Runtime can load."""
     import joblib
     import onnxruntime
+    from models import Trained
 
-    model = joblib.load(folder / "model.joblib")
+    model, rows = joblib.load(folder / "model.joblib"), joblib.load(folder / "rows.joblib")
     tensors = json.loads((folder / "tensors.json").read_text())
     onnxruntime.set_default_logger_severity(4)
     signal.signal(signal.SIGPROF, _stopped)
@@ -136,10 +137,20 @@ def raw(folder: Path) -> dict[str, Any]:
             signal.setitimer(signal.ITIMER_PROF, 0)
             facts = {"bytes": len(data), "seconds": spent} | facts
             with suppress(Exception):  # ONNX Runtime has several classes of its own
-                onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+                session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
                 (folder / "raw.onnx").write_bytes(data)
-                return facts | {"ready": str(folder / "raw.onnx"), "kind": kind}
+                error = None if narrow else error_of_raw(Trained(model, rows), tensors, session)
+                return facts | {"ready": str(folder / "raw.onnx"), "kind": kind, "error": error}
     raise SystemExit("skl2onnx alone writes no graph that ONNX Runtime loads")
+
+
+def error_of_raw(trained: Any, tensors: list[dict[str, Any]], session: Any) -> float:
+    """How far probabilities or values are from scikit-learn's, in terms of 1 + |y|."""
+    import numpy as np
+
+    wanted = trained.predictions()
+    said = np.reshape(session.run(None, fed(tensors, trained.held_out))[-1], np.shape(wanted))
+    return float(np.max(np.abs(said - wanted) / (1.0 + np.abs(wanted))))
 
 
 def raw_graph(model: Any, tensors: list[dict[str, Any]], *, narrow: bool) -> bytes:

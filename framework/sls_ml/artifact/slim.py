@@ -27,6 +27,8 @@ def slim(model: Any, *, outputs: Mapping[str, str]) -> None:
     _drop_identities(graph)
     _share(graph)
     _shorten(graph)
+    for node in graph.node:
+        _drop_unread_weights(node)
     packed.pack_tensors(graph)
     for node in graph.node:
         node.doc_string = ""
@@ -65,6 +67,13 @@ def _plain(model: Any) -> None:
         model.opset_import.add(domain=domain, version=newest[domain])
     for value in (*graph.input, *graph.output):
         value.doc_string = ""
+
+
+def _drop_unread_weights(node: Any) -> None:
+    """Drop the weights of n-grams that are only counted: TfIdfVectorizer reads them in its other modes."""
+    modes = [each.s for each in node.attribute if each.name == "mode"]
+    if node.op_type == "TfIdfVectorizer" and modes == [b"TF"]:
+        _keep(node.attribute, lambda each: each.name != "weights")
 
 
 def _rename_outputs(graph: Any, outputs: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -80,3 +81,37 @@ def test_what_branches_read_keeps_its_name(chosen: float) -> None:
     # THEN the branches find what they read
     onnx.checker.check_model(model)
     np.testing.assert_array_equal(ReferenceEvaluator(model).run(None, rows), before)
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("TF", False), ("IDF", True), ("TFIDF", True)])
+def test_weights_of_counted_words_are_dropped(mode: str, kept: bool) -> None:
+    # GIVEN a graph that counts the numbers 7 and 9, with weights
+    node = helper.make_node(
+        "TfIdfVectorizer",
+        ["rows"],
+        ["made"],
+        mode=mode,
+        min_gram_length=1,
+        max_gram_length=1,
+        max_skip_count=0,
+        ngram_counts=[0],
+        ngram_indexes=[0, 1],
+        pool_int64s=[7, 9],
+        weights=[0.5, 2.0],
+    )
+    graph = helper.make_graph(
+        [node],
+        "counts",
+        [helper.make_tensor_value_info("rows", TensorProto.INT64, [None, 3])],
+        [helper.make_tensor_value_info("made", TensorProto.FLOAT, [None, 2])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    rows = {"rows": np.asarray([[7, 7, 9], [1, 9, 2]])}
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    before = session.run(None, rows)
+    # WHEN it is slimmed
+    slim(model, outputs={"made": "made"})
+    # THEN the weights are gone where they are not read, and the answer is the same
+    assert ("weights" in [each.name for each in model.graph.node[0].attribute]) == kept
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    np.testing.assert_array_equal(session.run(None, rows), before)
