@@ -151,6 +151,7 @@ def _calling(calls: dict[str, list[str]]) -> onnx.ModelProto:
         ({"f": ["f"]}, "the function own.f calls itself"),
         ({"f": ["g"], "g": ["f"]}, "calls itself"),
         ({"f0": ["Neg"] * 2} | {f"f{at}": [f"f{at - 1}"] * 2 for at in range(1, 40)}, "1099511627778 nodes"),
+        ({"f": ["Neg"] * 100_001}, "nodes"),
     ],
 )
 def test_functions_that_never_end_are_refused(

@@ -11,7 +11,7 @@ import onnx
 
 from sls_ml.errors import ArtifactError
 
-_MOST_NODES = 1_000_000
+_MOST_NODES = 100_000
 """Nodes that a graph may have once its functions are written out."""
 
 _MOST_ELEMENTS = 1 << 28
