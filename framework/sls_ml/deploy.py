@@ -216,16 +216,18 @@ def apply(plan: Plan, deployer: Deployer, narrator: Narrator) -> StackOutputs:
 
     Where nothing changes, only what functions fetch is looked for in the store, and put back if it is gone.
     """
-    place, models = store(plan.prepared.project, deployer), plan.prepared.models
-    if plan.changes.empty:
-        fetched = {m.name for f in plan.prepared.deployment.functions for m in f.models if not m.bundled}
-        artifacts = [upload for name in sorted(fetched) for upload in artifact_uploads(models[name], place)]
-        narrator.follow(deployer.upload(artifacts), work="uploads")
-    else:
-        artifacts = [upload for model in models.values() for upload in artifact_uploads(model, place)]
-        packages = deployer.uploads(plan.rendered)
-        narrator.follow(deployer.upload([*artifacts, *packages]), work="uploads")
-        _point(plan.prepared, deployer)
+    unchanged, prepared = plan.changes.empty, plan.prepared
+    place = store(prepared.project, deployer)
+    fetched = {
+        model.name for each in prepared.deployment.functions for model in each.models if not model.bundled
+    }
+    wanted = [model for name, model in prepared.models.items() if name in fetched or not unchanged]
+    uploads = [upload for model in wanted for upload in artifact_uploads(model, place)]
+    if not unchanged:
+        uploads += deployer.uploads(plan.rendered)
+    narrator.follow(deployer.upload(uploads), work="uploads")
+    if not unchanged:
+        _point(prepared, deployer)
         narrator.follow(deployer.apply(plan.changes), work="resources", total=len(plan.changes.items))
     return deployer.outputs()
 

@@ -118,10 +118,8 @@ def one_vs_one_classifier(model: OneVsOneClassifier, x: Tensor, graph: Graph) ->
     """Votes of all pairs of classes, ties broken by how sure they are."""
     parts = [graph.apply(e, x, counted=True) for e in model.estimators_]
     won = [part[0].cast("float64").reshape(-1, 1) for part in parts]
-    by_shares = [not is_regressor(e) and not hasattr(e, "decision_function") for e in model.estimators_]
     sure = [
-        part[1].cast("float64").columns([1]) if shares else _binary_score(e, x, graph)
-        for e, part, shares in zip(model.estimators_, parts, by_shares, strict=True)
+        _binary_score(e, x, graph, applied=part) for e, part in zip(model.estimators_, parts, strict=True)
     ]
     classes = len(model.classes_)
     _, scores = by_votes(graph, graph.concat(won), graph.concat(sure), classes)
@@ -185,12 +183,22 @@ def output_code_classifier(model: OutputCodeClassifier, x: Tensor, graph: Graph)
     return graph.pick(model.classes_, graph.argmax(near)), near
 
 
-def _binary_score(estimator: Any, x: Tensor, graph: Graph) -> Tensor:
-    """How surely a binary estimator says yes, ``[N, 1]``."""
+def _binary_score(
+    estimator: Any, x: Tensor, graph: Graph, *, applied: tuple[Tensor, ...] | None = None
+) -> Tensor:
+    """How surely a binary estimator says yes, ``[N, 1]``.
+
+    Args:
+        estimator: The estimator.
+        x: Its features.
+        graph: The graph to add to.
+        applied: What it gives, where it is in the graph already.
+    """
     if isinstance(estimator, _ConstantPredictor):
         return graph.repeated(estimator.y_[:1], x)
-    if is_regressor(estimator):
-        return graph.apply(estimator, x)[0].cast("float64")
-    if hasattr(estimator, "decision_function"):
+    if hasattr(estimator, "decision_function") and not is_regressor(estimator):
         return graph.decision(estimator, x)
-    return _second_probability(estimator, x, graph)
+    found = applied or graph.apply(estimator, x)
+    if is_regressor(estimator):
+        return found[0].cast("float64")
+    return found[1].cast("float64").columns([1])

@@ -192,9 +192,8 @@ def isolation_forest(model: IsolationForest, x: Tensor, graph: Graph) -> tuple[T
         )
     ]
     trees = trees_of(model.estimators_, depths)
-    if getattr(
-        model, "fed_sparse", False
-    ):  # scikit-learn's trees heed `missing_go_to_left` in full tables alone
+    # scikit-learn's trees heed `missing_go_to_left` in full tables alone.
+    if getattr(model, "fed_sparse", False):
         trees = replace(trees, missing_left=np.zeros_like(trees.missing_left))
     seen = on_columns(trees, model.estimators_features_)
     longest = len(model.estimators_) * float(_average_path_length([model._max_samples])[0])
